@@ -1,0 +1,62 @@
+import { defineConfig } from "vitest/config"
+
+// Everything is tested from src/, through the same condition that `npm run example` uses.
+// Vitest reads it from `ssr.resolve`; `resolve.conditions` is for code that is bundled for a browser.
+const conditions = ["effect-nursery:source", "node"]
+
+const minutes = (n: number) => n * 60_000
+
+export default defineConfig({
+  ssr: { resolve: { conditions } },
+  test: {
+    // `npm test` is all but stress; `npm run test:long` is stress alone.
+    passWithNoTests: true,
+    coverage: { provider: "v8", include: ["src/**"] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/docs/**", "test/examples/**", "test/conformance/**", "test/stress/**"]
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "docs",
+          include: ["test/docs/**/*.test.ts"],
+          globalSetup: ["test/docs/setup.ts"],
+          testTimeout: minutes(1),
+          hookTimeout: minutes(3)
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "examples",
+          include: ["test/examples/**/*.test.ts"],
+          testTimeout: minutes(1)
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          testTimeout: minutes(2)
+        }
+      },
+      {
+        extends: true,
+        test: {
+          name: "stress",
+          include: ["test/stress/**/*.test.ts"],
+          testTimeout: minutes(10),
+          // One load at a time: two would measure each other.
+          fileParallelism: false
+        }
+      }
+    ]
+  }
+})
