@@ -176,7 +176,8 @@ export const allBlocks = (base = root): Found => {
   const read = (file: string) => fs.readFileSync(path.join(base, file), "utf8")
   const found = [
     ...pages(base).map((file) => blocksOf(read(file), file)),
-    ...publicSources(base).map((file) => blocksOfSource(read(file), file))
+    // All of src: a public name may be passed on from a module that is internal.
+    ...filesBelow("src", ".ts", base).map((file) => blocksOfSource(read(file), file))
   ]
   return { blocks: found.flatMap((_) => _.blocks), problems: found.flatMap((_) => _.problems) }
 }

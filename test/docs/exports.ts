@@ -19,24 +19,32 @@ export interface Export {
 
 const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(const|let|function\*?|class|interface|type|namespace) +([A-Za-z_$][\w$]*)/gm
-const list = /^export (type )?\{([^}]*)\}/gm
+const list = /^export (type )?\{([^}]*)\}(?: from "([^"]+)")?/gm
 
 const isSpace = (text: string) => text.trim() === ""
 
-/** One entry for each name: a type and a value of one name, and overloads, are one export. */
-export const exportsOf = (source: string): Array<Export> => {
+/**
+ * One entry for each name: a type and a value of one name, and overloads, are one export.
+ *
+ * `read` gives the source of a module that names are passed on from (`export { a } from "./b.ts"`): an
+ * editor shows the comment that stands there.
+ */
+export const exportsOf = (source: string, read: (module: string) => string = () => ""): Array<Export> => {
   const comments = docCommentsOf(source)
   const docBefore = (index: number) => comments.find((comment) => comment.end <= index && isSpace(source.slice(comment.end, index)))
+  const importOf = (name: string | undefined) =>
+    [...source.matchAll(/^import (?:type )?\{([^}]*)\} from "(\.[^"]+)"/gm)]
+      .find((match) => match[1]!.split(",").some((item) => item.trim().replace(/^type /, "") === name))?.[2]
   const found: Array<Export> = []
-  const add = (name: string, index: number, isValue: boolean, isType: boolean) => {
+  const add = (name: string, index: number, isValue: boolean, isType: boolean, origin?: Export) => {
     const doc = docBefore(index)
     found.push({
       name,
       line: source.slice(0, index).split("\n").length,
       isValue,
       isType,
-      hasDoc: doc !== undefined,
-      hasExample: doc !== undefined && doc.text.includes("**Example**") &&
+      hasDoc: doc !== undefined || origin?.hasDoc === true,
+      hasExample: origin?.hasExample === true || doc !== undefined && doc.text.includes("**Example**") &&
         blocksOf(doc.text, "").blocks.some((block) => block.kind !== "fragment")
     })
   }
@@ -51,11 +59,14 @@ export const exportsOf = (source: string): Array<Export> => {
     for (const item of match[2]!.split(",")) {
       const text = item.replaceAll(/\/\*[\s\S]*?\*\//g, "").trim()
       const name = /(?:^|\s)([\w$]+)$/.exec(text)?.[1]
+      const original = /^(?:type )?([\w$]+)/.exec(text)?.[1]
+      const module = match[3] ?? importOf(original)
+      const origin = module === undefined ? undefined : exportsOf(read(module)).find((_) => _.name === original)
       if (name !== undefined) {
         const isType = match[1] !== undefined || text.startsWith("type ")
         // In a list each name has its own comment, or the list has one.
         const start = offset + item.length - item.replace(/^\s*(?:\/\*[\s\S]*?\*\/\s*)?/, "").length
-        add(name, docBefore(start) === undefined ? match.index : start, !isType, isType)
+        add(name, docBefore(start) === undefined ? match.index : start, !isType, isType, origin)
       }
       offset += item.length + 1
     }

@@ -15,7 +15,7 @@ const pageOf = (module: string) => `docs/reference/${module === "Errors" ? "erro
 for (const file of publicSources()) {
   const module = names(file)
   describe(file, () => {
-    const exports = exportsOf(read(file))
+    const exports = exportsOf(read(file), (module) => read(path.posix.join(path.posix.dirname(file), module)))
 
     it("exports, as it is loaded, the values that its source shows", async () => {
       const loaded = await import(pathToFileURL(path.join(root, file)).href) as object
@@ -98,6 +98,16 @@ describe("the test itself", () => {
       "src/core/X.ts: told has no **Example** that runs",
       "src/core/X.ts: fragment has no **Example** that runs"
     ])
+  })
+
+  it("takes the comment of a name that is passed on from where it stands", () => {
+    const internal = `${example("a")}export const a = 1\nexport const b = 1\n`
+    const exports = exportsOf("export { a as c, b } from \"./internal/x.ts\"", () => internal)
+    assert.deepStrictEqual(
+      missingDocs("src/core/X.ts", exportsOf("import { a, type T } from \"./internal/x.ts\"\nexport { a }", () => internal)),
+      []
+    )
+    assert.deepStrictEqual(missingDocs("src/core/X.ts", exports), ["src/core/X.ts:1: b has no doc comment"])
   })
 
   it("reads the names out of headings, not out of code", () => {
