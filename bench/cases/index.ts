@@ -1,0 +1,25 @@
+import type { Case } from "../harness/Case.ts"
+import { cancel } from "./cancel.ts"
+import { channel0, channel1024 } from "./channel.ts"
+import { gather, gatherBounded } from "./gather.ts"
+import { limiterCase } from "./limiter.ts"
+import { liveTimeLimits } from "./live-time-limits.ts"
+import { nested, nestedDeep } from "./nested.ts"
+import { spawn, spawnYield } from "./spawn.ts"
+import { timeLimit } from "./time-limit.ts"
+
+/** In the order in which they run. */
+export const cases: ReadonlyArray<Case> = [
+  spawn,
+  spawnYield,
+  gather,
+  gatherBounded,
+  cancel,
+  nested,
+  nestedDeep,
+  channel0,
+  channel1024,
+  timeLimit,
+  liveTimeLimits,
+  limiterCase
+]

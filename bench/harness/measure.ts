@@ -1,0 +1,62 @@
+/** Starts one measurement in a process of its own. */
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import type { Side } from "./Case.ts"
+
+export interface Measurement {
+  readonly wallMs: number
+  readonly cpuMs: number
+  readonly rssMB: number
+  readonly marked?: { readonly wallMs: number; readonly cpuMs: number }
+}
+
+export interface Sizes {
+  readonly n: number
+  readonly repeat: number
+  readonly warm: number
+}
+
+/** Longer than the slowest row here takes; what does not end (see nested-deep) must not hold the others. */
+const patienceMillis = 120_000
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** The line that says why: the first that reads like an error, and of Python the last one. */
+const reasonIn = (stderr: string): string => {
+  const lines = stderr.split("\n").map((line) => line.trim())
+  const errors = lines.filter((line) => /^(([A-Z]\w*)?Error|ended|.*heap out of memory)\b/.test(line))
+  return (stderr.includes("Traceback") ? errors.at(-1) : errors[0])?.slice(0, 160) ?? lines.at(-1) ?? ""
+}
+
+/** Resolves to what went wrong as text when the side did not do its work. */
+export const measure = (caseName: string, sideName: string, side: Side, sizes: Sizes): Promise<Measurement | string> =>
+  new Promise((resolve) => {
+    const args = [caseName, sideName, sizes.n, sizes.repeat, sizes.warm].map(String)
+    const [command, ...first] = side.python === undefined
+      ? [
+        process.execPath,
+        "--conditions=effect-nursery:source",
+        "--disable-warning=ExperimentalWarning",
+        "--expose-gc",
+        "--import",
+        new URL("library.ts", import.meta.url).href,
+        here("worker.ts")
+      ]
+      : ["python3", "-B", here(`../python/${side.python}_sides.py`)]
+    const child = spawn(command!, [...first, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: patienceMillis,
+      killSignal: "SIGKILL",
+      env: { ...process.env, ...(side.library === undefined ? {} : { BENCH_LIBRARY: side.library() }) }
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
+    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
+    child.on("error", (error) => resolve(error.message))
+    child.on("close", (code, signal) => {
+      if (code === 0) return resolve(JSON.parse(stdout) as Measurement)
+      if (signal === "SIGKILL") return resolve(`did not end in ${patienceMillis / 1000} s`)
+      resolve(reasonIn(stderr) || `exit status ${code ?? signal}`)
+    })
+  })
