@@ -9,7 +9,7 @@ import { faster, ours } from "../harness/Case.ts"
 
 const oneScheduler = async () => ({ scheduler: (await import("effect-nursery/TurnScheduler")).make() })
 
-const channel = (capacity: number, turns = false) => async (): Promise<Run> => {
+export const channel = (capacity: number, turns = false) => async (): Promise<Run> => {
   const Effect = await import("effect/Effect")
   const MemoryChannel = await import("effect-nursery/MemoryChannel")
   const Nursery = await import("effect-nursery/Nursery")

@@ -5,6 +5,7 @@ import { gather, gatherBounded } from "./gather.ts"
 import { limiterCase } from "./limiter.ts"
 import { liveTimeLimits } from "./live-time-limits.ts"
 import { nested, nestedDeep } from "./nested.ts"
+import { observe } from "./observe.ts"
 import { spawn, spawnYield } from "./spawn.ts"
 import { timeLimit } from "./time-limit.ts"
 
@@ -21,5 +22,6 @@ export const cases: ReadonlyArray<Case> = [
   channel1024,
   timeLimit,
   liveTimeLimits,
-  limiterCase
+  limiterCase,
+  ...observe
 ]

@@ -25,7 +25,7 @@ const childOf = async (child: Child) => {
 
 const oneScheduler = async () => ({ scheduler: (await import("effect-nursery/TurnScheduler")).make() })
 
-const nursery = (child: Child, turns = false) => async (): Promise<Run> => {
+export const nursery = (child: Child, turns = false) => async (): Promise<Run> => {
   const Effect = await import("effect/Effect")
   const Nursery = await import("effect-nursery/Nursery")
   const { effect, state } = await childOf(child)

@@ -21,7 +21,7 @@ const serial = async (body: EffectType<unknown>): Promise<Run> => {
 
 const bare = async () => serial((await import("effect/Effect")).yieldNow)
 
-const moveOnAfter = async () => {
+export const moveOnAfter = async () => {
   const Effect = await import("effect/Effect")
   const Timeout = await import("effect-nursery/Timeout")
   return serial(Timeout.moveOnAfter(Effect.yieldNow, hourMillis))

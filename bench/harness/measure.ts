@@ -43,11 +43,17 @@ export const measure = (caseName: string, sideName: string, side: Side, sizes: S
         here("worker.ts")
       ]
       : ["python3", "-B", here(`../python/${side.python}_sides.py`)]
+    let library: Record<string, string>
+    try {
+      library = side.library === undefined ? {} : { BENCH_LIBRARY: side.library() }
+    } catch (error) {
+      return resolve(String(error))
+    }
     const child = spawn(command!, [...first, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       timeout: patienceMillis,
       killSignal: "SIGKILL",
-      env: { ...process.env, ...(side.library === undefined ? {} : { BENCH_LIBRARY: side.library() }) }
+      env: { ...process.env, ...library }
     })
     let stdout = ""
     let stderr = ""
