@@ -86,6 +86,8 @@ describe("programs", () => {
     throws: "throw new Error(\"thrown\")",
     exits: "process.exit(3)",
     after: "console.log(\"still here\")",
+    silent: "export {}",
+    last: "console.log(\"and here\")",
     mistyped: "const n: number = \"one\"\nconsole.log(n)",
     cheats: "import { root } from \"../../test/docs/blocks.ts\"\n\nconsole.log(typeof root)"
   }
@@ -109,6 +111,11 @@ describe("programs", () => {
     assert.include(result("throws").errors[0], "thrown")
     assert.include(result("exits").errors[0], "exit code 3")
     assert.deepInclude(result("after"), { printed: "still here\n", errors: [] })
+  })
+
+  it("that need no turn of the event loop do not end the run", () => {
+    assert.deepInclude(result("silent"), { printed: "", errors: [] })
+    assert.deepInclude(result("last"), { printed: "and here\n", errors: [] })
   })
 
   it("that do not type-check are reported at their line on the page", () => {
