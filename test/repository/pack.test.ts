@@ -63,7 +63,10 @@ beforeAll(() => {
   fs.mkdirSync(installed, { recursive: true })
   const unpack = run(work, "tar", "-xzf", tarball!, "-C", installed, "--strip-components=1")
   assert.strictEqual(unpack.status, 0, unpack.all)
-  fs.cpSync(path.join(root, "node_modules", "effect"), path.join(user, "node_modules", "effect"), { recursive: true })
+  const effect = path.join(root, "node_modules", "effect")
+  for (const entry of ["package.json", "dist"]) {
+    fs.cpSync(path.join(effect, entry), path.join(user, "node_modules", "effect", entry), { recursive: true })
+  }
   fs.writeFileSync(path.join(user, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }))
 }, minutes(2))
 
