@@ -6,6 +6,7 @@
  *     npm run bench -- --quick                   one round, a tenth of the size: does everything run?
  *     npm run bench -- --rounds 9 --json         more rounds; one JSON document instead of tables
  *     npm run bench -- spawn --side fiberset     only sides whose name contains this (may be given again)
+ *     npm run bench -- spawn --profile           and where the time of each JavaScript side goes
  *
  * Every figure is from a process of its own. Rounds are interleaved (A B C, A B C, …), so a neighbour that
  * takes the machine for a minute slows all sides, and the median of the rounds is shown. Judge by CPU: it counts
@@ -16,13 +17,14 @@ import { cases } from "./cases/index.ts"
 import type { Case, Side } from "./harness/Case.ts"
 import { install } from "./harness/install.ts"
 import { describe, type Machine, toText as machineText } from "./harness/machine.ts"
-import { measure, type Sizes } from "./harness/measure.ts"
+import { measure, profileOf, type Sizes } from "./harness/measure.ts"
 import { type CaseResult, type Measured, summary, toJSON, toText } from "./harness/report.ts"
 
 const { positionals: filters, values: options } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
     rounds: { type: "string" },
     side: { type: "string", multiple: true, default: [] }
@@ -68,6 +70,14 @@ const runCase = async (each: Case, machine: Machine): Promise<CaseResult> => {
       // What failed once is not tried again.
       if (typeof measurement === "string") all.problem = measurement
       else all.rounds.push(measurement)
+    }
+  }
+  if (options.profile) {
+    for (const [name, side] of sides) {
+      const all = measured.get(name)!
+      if (all.problem !== undefined || side.python !== undefined) continue
+      const shares = await profileOf(each.name, name, side, all)
+      if (typeof shares !== "string") all.profile = shares
     }
   }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")

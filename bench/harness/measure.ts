@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Side } from "./Case.ts"
+import type { Share } from "./profile.ts"
 
 export interface Measurement {
   readonly wallMs: number
@@ -29,7 +30,13 @@ const reasonIn = (stderr: string): string => {
 }
 
 /** Resolves to what went wrong as text when the side did not do its work. */
-export const measure = (caseName: string, sideName: string, side: Side, sizes: Sizes): Promise<Measurement | string> =>
+const start = (
+  caseName: string,
+  sideName: string,
+  side: Side,
+  sizes: Sizes,
+  extra: Record<string, string> = {}
+): Promise<unknown> =>
   new Promise((resolve) => {
     const args = [caseName, sideName, sizes.n, sizes.repeat, sizes.warm].map(String)
     const [command, ...first] = side.python === undefined
@@ -53,7 +60,7 @@ export const measure = (caseName: string, sideName: string, side: Side, sizes: S
       stdio: ["ignore", "pipe", "pipe"],
       timeout: patienceMillis,
       killSignal: "SIGKILL",
-      env: { ...process.env, ...library }
+      env: { ...process.env, ...library, ...extra }
     })
     let stdout = ""
     let stderr = ""
@@ -61,8 +68,15 @@ export const measure = (caseName: string, sideName: string, side: Side, sizes: S
     child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
     child.on("error", (error) => resolve(error.message))
     child.on("close", (code, signal) => {
-      if (code === 0) return resolve(JSON.parse(stdout) as Measurement)
+      if (code === 0) return resolve(JSON.parse(stdout))
       if (signal === "SIGKILL") return resolve(`did not end in ${patienceMillis / 1000} s`)
       resolve(reasonIn(stderr) || `exit status ${code ?? signal}`)
     })
   })
+
+export const measure = (caseName: string, sideName: string, side: Side, sizes: Sizes) =>
+  start(caseName, sideName, side, sizes) as Promise<Measurement | string>
+
+/** One more run, under the profiler of V8: its figures would be no good, so it has none. */
+export const profileOf = (caseName: string, sideName: string, side: Side, sizes: Sizes) =>
+  start(caseName, sideName, side, sizes, { BENCH_PROFILE: "1" }) as Promise<ReadonlyArray<Share> | string>

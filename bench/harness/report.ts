@@ -1,11 +1,13 @@
 /** Medians, ratios and targets, as a table and as JSON. */
 import type { Case, Row, Rows, Target } from "./Case.ts"
 import type { Measurement, Sizes } from "./measure.ts"
+import type { Share } from "./profile.ts"
 
 /** All that was measured of one side, or why nothing was. */
 export interface Measured extends Sizes {
   readonly rounds: Array<Measurement>
   problem?: string
+  profile?: ReadonlyArray<Share>
 }
 
 export interface CaseResult {
@@ -137,7 +139,12 @@ export const toText = (result: CaseResult): string => {
       ...(problem === undefined || rounds.length === 0 ? [] : [`  ${side}: round ${rounds.length + 1}: ${problem}`])
     ]),
     ...notes.map((note) => `  ${note}`),
-    ...verdicts(result).map((verdict) => `  → ${verdict.text}`)
+    ...verdicts(result).map((verdict) => `  → ${verdict.text}`),
+    ...[...measured].flatMap(([side, { profile = [] }]) =>
+      profile.length === 0
+        ? []
+        : [`  ${side}: where the time goes`, ...profile.map((p) => `  ${p.percent.toFixed(1).padStart(6)} %  ${p.name}`)]
+    )
   ].join("\n")
 }
 
@@ -155,9 +162,9 @@ export const toJSON = (result: CaseResult): unknown => ({
   question: result.case.question,
   reference: result.case.reference,
   sides: Object.fromEntries(
-    [...result.sides].map(([name, { problem, rounds, ...sizes }]) => [
+    [...result.sides].map(([name, { problem, profile, rounds, ...sizes }]) => [
       name,
-      { ...sizes, problem, median: rounds.length === 0 ? undefined : rowOf({ ...sizes, rounds }), rounds }
+      { ...sizes, problem, profile, median: rounds.length === 0 ? undefined : rowOf({ ...sizes, rounds }), rounds }
     ])
   ),
   targets: verdicts(result).map(({ text: _, ...verdict }) => verdict)

@@ -1,6 +1,7 @@
-/** One measurement, in a process of its own: `worker.ts CASE SIDE N REPEAT WARM`. Prints it as JSON. */
+/** One measurement, in a process of its own: `worker.ts CASE SIDE N REPEAT WARM`. Prints it as JSON; with `BENCH_PROFILE`, a profile instead. */
 import { cases } from "../cases/index.ts"
 import * as peak from "./peak.ts"
+import { profile } from "./profile.ts"
 
 const [caseName, sideName, ...numbers] = process.argv.slice(2)
 const [n = 1, repeat = 1, warm = 1] = numbers.map(Number)
@@ -13,6 +14,13 @@ for (let i = 0; i < 10; i++) await run(warm, () => {})
 gc?.()
 await new Promise((resume) => setTimeout(resume, 20))
 gc?.()
+
+if (process.env.BENCH_PROFILE !== undefined) {
+  console.log(JSON.stringify(await profile(async () => {
+    for (let i = 0; i < repeat; i++) await run(n, () => {})
+  })))
+  process.exit(0)
+}
 
 peak.reset()
 let done = 0
