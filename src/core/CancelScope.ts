@@ -1,0 +1,431 @@
+/**
+ * Cancel scopes: a block of work that can be cancelled from anywhere, has a
+ * deadline that moves, and says afterwards why it was cancelled.
+ *
+ * Semantics: Trio's `CancelScope` and `shield`; the two-phase {@link CancelScope.stop}
+ * is what Trio has discussed since 2017 (python-trio/trio#147).
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { type AnyEffect, open as openBlock, Place } from "./internal/Block.ts"
+import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
+import { around, millisOf, ScopeBlock, type Shape, stopping, stoppingAround } from "./internal/ScopeBlock.ts"
+import { Wait, waitIn, WaitQueue } from "./internal/Wait.ts"
+
+export { CancelReason }
+
+/**
+ * A block that is open, as seen from inside and from wherever the handle went.
+ *
+ * Everything on it may be used at any time, also twice and after the end.
+ *
+ * @since 0.1.0
+ */
+export interface CancelScope {
+  /** Cancels everything inside. Returns at once; the scope's own task goes on to its next step that waits. */
+  cancel(reason?: string): Effect.Effect<void>
+  /** The same, for callbacks. */
+  cancelUnsafe(reason?: string): void
+  /**
+   * Asks everything inside to stop, and cancels it when `grace` has passed.
+   * Called from outside it waits until the scope has ended; from inside it
+   * returns at once, because its caller is one of those that have to end.
+   */
+  stop(options: { readonly grace: Duration.Input; readonly reason?: string }): Effect.Effect<void>
+  /** Moves the deadline, if there is one, by this much. */
+  extend(by: Duration.Input): Effect.Effect<void>
+  /** Sets the deadline: milliseconds of the Clock's monotonic time, `Infinity` for none. */
+  setDeadline(at: number): Effect.Effect<void>
+  /** The deadline in milliseconds of the Clock's monotonic time. */
+  readonly deadline: Option.Option<number>
+  /** Why it was cancelled or asked to stop. */
+  readonly reason: Option.Option<CancelReason>
+  readonly state: "active" | "stopping" | "cancelled" | "ended"
+  readonly name: string
+}
+
+class Handle implements CancelScope {
+  readonly #scope: ScopeBlock
+  constructor(scope: ScopeBlock) {
+    this.#scope = scope
+  }
+  get name(): string {
+    return this.#scope.name
+  }
+  cancel(reason = "cancelled"): Effect.Effect<void> {
+    return Effect.sync(() => this.#scope.cancel("explicit", reason))
+  }
+  cancelUnsafe(reason = "cancelled"): void {
+    this.#scope.cancel("explicit", reason)
+  }
+  stop(options: { readonly grace: Duration.Input; readonly reason?: string }): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const scope = this.#scope
+      scope.stop(millisOf("grace", options.grace), options.reason ?? "asked to stop")
+      if (scope.closed || isInside(scope)) return Effect.void
+      return waitIn(scope.ended ??= new WaitQueue(), "wait for the end of", scope)
+    })
+  }
+  extend(by: Duration.Input): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const millis = millisOf("by", by)
+      this.#scope.setDeadline(this.#scope.deadline + millis)
+    })
+  }
+  setDeadline(at: number): Effect.Effect<void> {
+    return Effect.sync(() => this.#scope.setDeadline(atOf(at)))
+  }
+  get deadline(): Option.Option<number> {
+    return some(this.#scope.deadline)
+  }
+  get reason(): Option.Option<CancelReason> {
+    return Option.fromUndefinedOr(this.#scope.reason ?? this.#scope.stopReason)
+  }
+  get state(): "active" | "stopping" | "cancelled" | "ended" {
+    const scope = this.#scope
+    if (scope.closed) return "ended"
+    if (scope.reason !== undefined) return "cancelled"
+    return scope.stopReason === undefined ? "active" : "stopping"
+  }
+  toString(): string {
+    return `CancelScope(${this.name}, ${this.state})`
+  }
+  toJSON(): unknown {
+    return { _id: "CancelScope", name: this.name, state: this.state, deadline: Option.getOrNull(this.deadline) }
+  }
+}
+
+const some = (at: number): Option.Option<number> => at === Infinity ? Option.none() : Option.some(at)
+
+const atOf = (at: number): number => {
+  if (Number.isNaN(at)) throw new RangeError("Expected `at` to be a time in milliseconds, got `NaN` (number)")
+  return at
+}
+
+const isInside = (scope: ScopeBlock): boolean => {
+  for (let member = Fiber.getCurrent()?.getRef(Place); member !== undefined; member = member.block.parent) {
+    if (member.block === scope) return true
+  }
+  return false
+}
+
+const resultShape: Shape = {
+  kind: "scope",
+  value: (exit) => Exit.succeed(Result.succeed(exit.value)),
+  caught: (_, reason) => Exit.succeed(Result.fail(reason))
+}
+
+const optionShape: Shape = {
+  kind: "scope",
+  value: (exit) => Exit.succeed(Option.some(exit.value)),
+  caught: () => Exit.succeed(Option.none())
+}
+
+const shieldShape: Shape = { kind: "shield", value: (exit) => exit, caught: (_, reason) => Exit.die(reason) }
+
+const shieldForShape: Shape = { ...optionShape, kind: "shield" }
+
+const noneExit = Exit.succeed(Option.none())
+
+/**
+ * Runs a body that can be cancelled without its surroundings.
+ *
+ * **Details**
+ *
+ * The block ends when the body has ended, cleanup included. Its value is
+ * `Result.succeed(value)`, or `Result.fail(reason)` when this scope was
+ * cancelled and the body ended because of that. Errors of the body, and of its
+ * cleanup while it is cancelled, leave the block as they are. If a scope around
+ * is cancelled too by the time the body has ended, this one does not catch: the
+ * outermost cancelled scope does.
+ *
+ * `signal` cancels the scope when it is aborted; its listener is removed at the end.
+ *
+ * **Gotchas**
+ *
+ * A body that ends well after a cancel has won: its value is kept. An Effect
+ * fiber that was cancelled runs its finalizers and nothing else; Trio lets a
+ * task run on to its next checkpoint.
+ *
+ * **Example** (Pressing stop)
+ *
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { CancelScope } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const result = yield* CancelScope.open((scope) =>
+ *     Effect.gen(function*() {
+ *       yield* scope.cancel("user pressed stop")
+ *       return yield* Effect.never
+ *     }), { name: "search" })
+ *   if (Result.isFailure(result)) {
+ *     console.log(`${result.failure.source} in ${result.failure.scope}: ${result.failure.message}`)
+ *   }
+ * })
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * ```text output
+ * explicit in search: user pressed stop
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const open = <A, E, R>(
+  body: (scope: CancelScope) => Effect.Effect<A, E, R>,
+  options?: { readonly name?: string; readonly deadline?: Duration.Input; readonly signal?: AbortSignal }
+): Effect.Effect<Result.Result<A, CancelReason>, E, R> => {
+  const name = options?.name ?? "scope"
+  const signal = options?.signal
+  const run = (scope: ScopeBlock): AnyEffect => {
+    const effect = Effect.suspend(() => body(new Handle(scope)) as AnyEffect)
+    return signal === undefined ? effect : withSignal(scope, signal, effect)
+  }
+  return limited("deadline", options?.deadline ?? Infinity, (limit) => new ScopeBlock(resultShape, name, run, limit))
+}
+
+/** Opens a scope whose limit is read once, and complains as a defect if it is none. */
+const limited = (what: string, input: Duration.Input, make: (limit: number) => ScopeBlock): AnyEffect => {
+  try {
+    const limit = millisOf(what, input)
+    return openBlock(() => make(limit))
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
+const withSignal = (scope: ScopeBlock, signal: AbortSignal, body: AnyEffect): AnyEffect =>
+  Effect.suspend(() => {
+    const abort = () => scope.cancel("signal", String(signal.reason))
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort, { once: true })
+    return Effect.ensuring(body, Effect.sync(() => signal.removeEventListener("abort", abort)))
+  })
+
+/**
+ * Protects an effect from every cancellation around it. Waits for its end.
+ *
+ * **When to use**
+ *
+ * For cleanup that talks to the world. Prefer {@link shieldFor}: a shield
+ * without a limit can hold up a shutdown for ever.
+ *
+ * **Details**
+ *
+ * Scopes inside the shield are cancelled as usual. `Effect.uninterruptible` is
+ * not a shield: nothing inside it can be cancelled at all.
+ *
+ * **Example** (Cleanup that takes time)
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { CancelScope, Timeout } from "effect-nursery"
+ *
+ * const goodbye = Effect.sleep("20 millis").pipe(Effect.andThen(Console.log("goodbye sent")))
+ * const talk = CancelScope.shield(goodbye)
+ *
+ * await Effect.runPromise(Timeout.moveOnAfter(talk, "1 millis"))
+ * ```
+ *
+ * ```text output
+ * goodbye sent
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const shield = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptible(openBlock(() => new ScopeBlock(shieldShape, "shield", () => self as AnyEffect, Infinity)))
+
+/**
+ * A {@link shield} with a budget: `None` when the effect was cut off.
+ *
+ * **Example** (Never longer than that)
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { CancelScope } from "effect-nursery"
+ *
+ * const program = Effect.never.pipe(CancelScope.shieldFor("5 millis"))
+ *
+ * await Effect.runPromise(program.pipe(Effect.flatMap((value) => Console.log(value._tag))))
+ * ```
+ *
+ * ```text output
+ * None
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const shieldFor: {
+  (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<Option.Option<A>, E, R>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<Option.Option<A>, E, R> =>
+  Effect.uninterruptible(limited("limit", limit, (millis) => new ScopeBlock(shieldForShape, "shield", () => self as AnyEffect, millis))))
+
+/**
+ * Waits until a scope around is asked to stop, and says why. Shields hide it,
+ * as they hide cancellations.
+ *
+ * **Example** (A worker that puts its things away)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CancelScope, Nursery } from "effect-nursery"
+ *
+ * const worker = CancelScope.whenStopping.pipe(
+ *   Effect.flatMap((reason) => Effect.sync(() => console.log(`stopping: ${reason.message}`)))
+ * )
+ *
+ * const program = CancelScope.open((scope) =>
+ *   Nursery.open((n) =>
+ *     Effect.gen(function*() {
+ *       yield* n.startNow(worker)
+ *       yield* scope.stop({ grace: "10 seconds", reason: "deploy" })
+ *     })
+ *   )
+ * )
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * ```text output
+ * stopping: deploy
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const whenStopping: Effect.Effect<CancelReason> = Effect.callback<CancelReason>((resume) => {
+  const asked = stoppingAround(Fiber.getCurrent()!.getRef(Place))
+  if (asked !== undefined) {
+    resume(Exit.succeed(asked))
+    return undefined
+  }
+  return new Wait("wait for", stopping, undefined, resume as (effect: AnyEffect) => void).leave
+})
+
+/**
+ * Runs an effect until a scope around is asked to stop: `None` when that came
+ * first. It is then cancelled, and its cleanup awaited.
+ *
+ * **Example** (Accept no more, finish what was accepted)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { CancelScope } from "effect-nursery"
+ *
+ * const acceptOne = Effect.never
+ *
+ * const serve = Effect.gen(function*() {
+ *   const request = yield* CancelScope.untilStopping(acceptOne)
+ *   if (Option.isNone(request)) console.log("no more requests")
+ * })
+ *
+ * const program = CancelScope.open((scope) =>
+ *   scope.stop({ grace: "1 second" }).pipe(Effect.andThen(serve))
+ * )
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * ```text output
+ * no more requests
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const untilStopping = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
+  const run = openBlock(() => new ScopeBlock(optionShape, "untilStopping", () => self as AnyEffect, Infinity, true))
+  return Effect.suspend(() => stoppingAround(Fiber.getCurrent()!.getRef(Place)) === undefined ? run : noneExit)
+}
+
+/**
+ * The nearest deadline of all scopes around, up to a shield, in milliseconds of
+ * the Clock's monotonic time; `-Infinity` when one of them is already cancelled
+ * (Trio: `current_effective_deadline`).
+ *
+ * **Example** (How much time is left)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { CancelScope, Timeout } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const now = yield* Timeout.now
+ *   const deadline = yield* CancelScope.effectiveDeadline
+ *   return Option.map(deadline, (at) => Math.round((at - now) / 1000))
+ * })
+ *
+ * const left = program.pipe(Timeout.failAfter("1 minute"), Timeout.failAfter("1 hour"))
+ * console.log(Option.getOrThrow(await Effect.runPromise(left)), "seconds")
+ * ```
+ *
+ * ```text output
+ * 60 seconds
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const effectiveDeadline: Effect.Effect<Option.Option<number>> = Effect.withFiber((fiber) => {
+  let least = Infinity
+  for (const block of around(fiber.getRef(Place))) {
+    if (block instanceof ScopeBlock) {
+      least = block.reason === undefined ? Math.min(least, block.deadline, block.graceEnds) : -Infinity
+      if (least === -Infinity) break
+    } else if (block.told !== undefined && !block.shielded) return Effect.succeed(Option.some(-Infinity))
+  }
+  return Effect.succeed(some(least))
+})
+
+/**
+ * Why an exit was cancelled, if this library cancelled it.
+ *
+ * Finds the reason in a task's exit and in what a block fails with, and in the
+ * cause that a finalizer of the cancelled task is given.
+ *
+ * **Example** (In a finalizer)
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { CancelScope, Timeout } from "effect-nursery"
+ *
+ * const slow = Effect.never.pipe(
+ *   Effect.onExit((exit) =>
+ *     Effect.sync(() => {
+ *       if (exit._tag === "Success") return
+ *       const reason = CancelScope.reasonOf(exit.cause)
+ *       console.log(Option.getOrThrow(reason).source)
+ *     })
+ *   )
+ * )
+ *
+ * await Effect.runPromise(Timeout.moveOnAfter(slow, "1 millis"))
+ * ```
+ *
+ * ```text output
+ * deadline
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const reasonOf = (cause: Cause.Cause<unknown>): Option.Option<CancelReason> => {
+  let interrupted = false
+  for (const reason of cause.reasons) {
+    if (reason._tag !== "Interrupt") continue
+    interrupted = true
+    const found = reason.annotations.get(ReasonKey.key)
+    if (found instanceof CancelReason) return Option.some(found)
+  }
+  // Effect's interrupt carries a fiber id only, and annotating each of 100,000
+  // would double the price of a cancel. A task that is being cancelled knows.
+  return interrupted ? Option.fromUndefinedOr(Fiber.getCurrent()?.getRef(Place)?.told) : Option.none()
+}

@@ -1,0 +1,148 @@
+/**
+ * The errors of this library, kept apart by who caused them.
+ *
+ * | error | meaning |
+ * | --- | --- |
+ * | {@link Closed} | you, or a task beside you, closed this half |
+ * | {@link Broken} | the other side is gone |
+ * | {@link EndOfChannel} | no more values will come; not a failure of anything |
+ * | {@link Busy} | two users at once of something that serves one |
+ * | {@link TooSlow} | a deadline passed |
+ * | {@link NurseryClosed}, {@link NotStarted} | a bug in the program: thrown as defects |
+ */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+
+/**
+ * A block did not end before its deadline.
+ *
+ * Raised by {@link Timeout.failAfter} and {@link Timeout.failAt}, after the body
+ * has been cancelled and its cleanup has run.
+ *
+ * @since 0.1.0
+ */
+export class TooSlow extends Data.TaggedError("TooSlow")<{
+  /** The name of the time limit. */
+  readonly scope: string
+  /** The limit. */
+  readonly after: Duration.Duration
+}> {
+  override get message(): string {
+    return `${this.scope} took longer than ${Duration.format(this.after)}`
+  }
+}
+
+/**
+ * This half was closed by its own user, so it cannot be used any more.
+ *
+ * It is *not* raised because the other side closed: that is {@link Broken} for a
+ * sender and {@link EndOfChannel} for a receiver.
+ *
+ * @since 0.1.0
+ */
+export class Closed extends Data.TaggedError("Closed")<{
+  /** What was closed, such as `sender of channel orders`. */
+  readonly what: string
+}> {
+  override get message(): string {
+    return `${this.what} was closed by its user; open or clone another one before you go on`
+  }
+}
+
+/**
+ * The other side is gone: nobody can receive any more, or a peer or network failed.
+ *
+ * @since 0.1.0
+ */
+export class Broken extends Data.TaggedError("Broken")<{
+  /** What broke. */
+  readonly what: string
+  /** What the world said, if it said something. */
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return `${this.what} is broken: the other side is gone`
+  }
+}
+
+/**
+ * Somebody already uses what serves one user at a time.
+ *
+ * A borrower that asks a limiter for a second token gets it, because waiting for
+ * itself would never end.
+ *
+ * @since 0.1.0
+ */
+export class Busy extends Data.TaggedError("Busy")<{
+  /** What is in use. */
+  readonly what: string
+  /** Who uses it. */
+  readonly holder: string
+}> {
+  override get message(): string {
+    return `${this.what} is in use by ${this.holder}`
+  }
+}
+
+/**
+ * Every sender is closed and every value has been received.
+ *
+ * @since 0.1.0
+ */
+export class EndOfChannel extends Data.TaggedError("EndOfChannel")<{
+  /** The channel. */
+  readonly what: string
+}> {
+  override get message(): string {
+    return `${this.what} has ended: all its senders are closed`
+  }
+}
+
+/**
+ * A task was started into a nursery that has ended. A defect: the handle was
+ * used outside of its block.
+ *
+ * @since 0.1.0
+ */
+export class NurseryClosed extends Data.TaggedError("NurseryClosed")<{
+  /** The nursery. */
+  readonly nursery: string
+  /** The task that was to start. */
+  readonly task: string
+}> {
+  override get message(): string {
+    return `Cannot start ${this.task} in ${this.nursery}: the block has ended. ` +
+      "Start it before the block's body and tasks end, or use a nursery that lives longer"
+  }
+}
+
+/**
+ * A task begun by `start` ended well without ever calling `started`. A defect:
+ * its caller waits for a value that nobody sent.
+ *
+ * @since 0.1.0
+ */
+export class NotStarted extends Data.TaggedError("NotStarted")<{
+  /** The task. */
+  readonly task: string
+}> {
+  override get message(): string {
+    return `${this.task} ended without calling \`started\`; call \`yield* started(value)\` when it is ready, ` +
+      "or begin it with `startSoon`"
+  }
+}
+
+/**
+ * A task begun by `start` called `started` twice. A defect in that task: its
+ * caller has gone on with the first value.
+ *
+ * @since 0.1.0
+ */
+export class AlreadyStarted extends Data.TaggedError("AlreadyStarted")<{
+  /** The task. */
+  readonly task: string
+}> {
+  override get message(): string {
+    return `${this.task} called \`started\` a second time; report readiness once`
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * A block: something that starts fibers and ends only when all of them have ended.
+ *
+ * Nurseries, cancel scopes, gather and race are blocks. Each fiber that a block
+ * starts is a {@link Member} of it. The block's *owner* is the fiber that opened
+ * it and waits. Every body runs in a fiber of its own, because a fiber that has
+ * been interrupted in Effect can never go on: only a fiber boundary can absorb a
+ * cancellation.
+ *
+ * **How a cancellation travels.** A block tells its members to stop. A member
+ * that waits in a block of its own is not interrupted: its block is told, and
+ * passes it on to its own members. So blocks end from the inside out, every one
+ * can say what really came out of it, and the member is interrupted only after it
+ * has taken that result. (Interrupting it at once would make Effect drop typed
+ * errors on their way through the member's handlers.) A fiber that some Effect
+ * operator interrupts while it waits in a block comes in by the other door:
+ * `ownerInterrupted`.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
+import { interruptStep, type Step, wakeUp } from "./Cascade.ts"
+import { type BlockView, type MemberView, type Recorder, RecorderKey, type WaitView } from "./Recorder.ts"
+import { timersFor } from "./Timers.ts"
+
+export type AnyFiber = Fiber.Fiber<any, any>
+export type AnyExit = Exit.Exit<any, any>
+/** An effect whose services are provided when it is started, so that nothing is left to ask for here. */
+export type AnyEffect = Effect.Effect<any, any>
+
+/** A wait of a member; the next one, if fibers that Effect's operators forked inside the task wait too. */
+export interface MemberWait extends WaitView {
+  beside: MemberWait | undefined
+  readonly on: object
+  wake(exit: AnyEffect): void
+}
+
+/** Which member the running fiber belongs to. Fibers that Effect's own operators fork inherit it. */
+export const Place = Context.Reference<Member | undefined>("effect-nursery/Place", { defaultValue: () => undefined })
+
+/** A fiber that a block has started, or will start in the next turn. */
+export class Member implements MemberView {
+  /** Changes once, when `started` moves a task from its caller to the nursery. */
+  block: Block
+  /** `undefined` until the fiber runs. */
+  fiber: AnyFiber | undefined = undefined
+  /** What to run, until it runs. */
+  effect: AnyEffect | undefined
+  /** The services to run it with, until it runs. */
+  context: Context.Context<never> | undefined = undefined
+  /** The exit, when it has ended. */
+  exit: AnyExit | undefined = undefined
+  /** The block that its own fiber waits in. */
+  inner: Block | undefined = undefined
+  /** Blocks opened by fibers that Effect's operators forked inside it. For the tree only. */
+  branches: Block | undefined = undefined
+  /** Why it was told to stop. */
+  told: CancelReason | undefined = undefined
+  /** What it waits for, for the tree and for deadlock reports. */
+  waits: MemberWait | undefined = undefined
+  previous: Member | undefined = undefined
+  next: Member | undefined = undefined
+
+  constructor(block: Block, effect: AnyEffect) {
+    this.block = block
+    this.effect = effect
+  }
+
+  get name(): string {
+    return "body"
+  }
+
+  /** The name of the task that this fiber does the work of: a body works for the task around its block. */
+  get task(): string {
+    const around = this.block.parent
+    return around === undefined ? "main" : around.task
+  }
+
+  /** Called by its block when it has ended, before the block looks at the exit. */
+  ended(_exit: AnyExit): void {}
+}
+
+// How deep starts may nest before they go through the scheduler instead. Each
+// level costs about six JavaScript frames.
+const deepestStart = 64
+let startDepth = 0
+
+/** At most this many starts of one block a turn: those that run make garbage that dies young. */
+export const startsPerTurn = 512
+
+// Not in the public type of a fiber, and there is no other way to ask. A block
+// opened inside a finalizer must not be cancelled from around it, as no other
+// finalizer is. test/core/internal/Block.test.ts notices if Effect changes it.
+const isInterruptible = (fiber: AnyFiber): boolean => (fiber as { readonly interruptible?: boolean }).interruptible !== false
+
+let firstRoot: Block | undefined
+
+/** The blocks that no other block is around, in no order. */
+export const roots = function*(): Generator<Block> {
+  for (let block = firstRoot; block !== undefined; block = block.nextBeside) yield block
+}
+
+const by = (place: Member | undefined): string => place === undefined ? "" : place.task
+
+/** Why the fiber that is running now, if any, cancels something. */
+export const reasonNow = (source: Source, scope: string, message: string, block: Block): CancelReason => {
+  const fiber = Fiber.getCurrent()
+  const at = timersFor(block.owner).now()
+  return new CancelReason(source, scope, by(fiber?.getRef(Place)), message, at, fiber?.id ?? block.owner.id)
+}
+
+/** Tells a member to stop: the block that it waits in, or else its fiber. */
+const tell = (member: Member, reason: CancelReason): void => {
+  if (member.exit !== undefined) return
+  if (member.told === undefined) {
+    member.told = reason
+    member.block.recorder?.cancelled(member, reason)
+  }
+  const fiber = member.fiber
+  if (fiber === undefined) return member.block.neverStarted(member, reason)
+  if (member.inner !== undefined) member.inner.surrounded(reason)
+  else fiber.interruptUnsafe(reason.fiberId)
+}
+
+/** The interrupts of one cancel, delivered in one step. */
+class Telling implements Step {
+  private readonly members: ReadonlyArray<Member>
+  private readonly reason: CancelReason
+  constructor(members: ReadonlyArray<Member>, reason: CancelReason) {
+    this.members = members
+    this.reason = reason
+  }
+  run(): void {
+    for (let i = 0; i < this.members.length; i++) tell(this.members[i]!, this.reason)
+  }
+}
+
+export const tellAll = (members: ReadonlyArray<Member>, reason: CancelReason): void => {
+  if (members.length > 0) interruptStep(new Telling(members, reason))
+}
+
+export abstract class Block implements Step, BlockView {
+  abstract readonly kind: BlockView["kind"]
+  abstract readonly name: string
+  /** The fiber that opened it. */
+  owner!: AnyFiber
+  /** The member that the owner belongs to. */
+  parent: Member | undefined = undefined
+  /** Hears what happens in it, if somebody listens. */
+  recorder: Recorder | undefined = undefined
+  /** No cancellation from around reaches its members. */
+  shielded = false
+  /** A cancellation from around it, which the owner will take when the block has ended. */
+  told: CancelReason | undefined = undefined
+  closed = false
+  first: Member | undefined = undefined
+  last: Member | undefined = undefined
+  previousBeside: Block | undefined = undefined
+  nextBeside: Block | undefined = undefined
+  private resume!: (exit: AnyEffect) => void
+  private entry: "entering" | "ended" | "waiting" = "entering"
+  private ownerIs: "member" | "other" | "interrupted" = "other"
+
+  /** Starts what the block runs. It may end before this returns. */
+  abstract begin(): void
+  /** A member has ended. */
+  abstract memberEnded(member: Member, exit: AnyExit): void
+  /** What comes out of the block, when everything in it has ended. */
+  abstract result(): AnyExit
+  /** Tells the members to stop. */
+  abstract cancelMembers(reason: CancelReason): void
+
+  /** The cancellations of the members go on to the owner: they came from around the block. */
+  get passesOn(): boolean {
+    return this.told !== undefined && !this.shielded
+  }
+
+  private enter(owner: AnyFiber, resume: (exit: AnyEffect) => void): void {
+    this.owner = owner
+    this.resume = resume
+    const parent = this.parent = owner.getRef(Place)
+    this.recorder = owner.getRef(RecorderKey)
+    if (!isInterruptible(owner)) this.shielded = true
+    if (parent === undefined) {
+      this.putBeside(firstRoot)
+      firstRoot = this
+    } else if (parent.fiber === owner) {
+      this.ownerIs = "member"
+      parent.inner = this
+    } else {
+      this.putBeside(parent.branches)
+      parent.branches = this
+    }
+    this.recorder?.opened(this)
+  }
+
+  private putBeside(next: Block | undefined): void {
+    this.nextBeside = next
+    if (next !== undefined) next.previousBeside = this
+  }
+
+  private leave(): void {
+    const { nextBeside: next, parent, previousBeside: previous } = this
+    if (parent?.inner === this) {
+      parent.inner = undefined
+      return
+    }
+    if (previous !== undefined) previous.nextBeside = next
+    else if (firstRoot === this) firstRoot = next
+    else if (parent?.branches === this) parent.branches = next
+    if (next !== undefined) next.previousBeside = previous
+    this.previousBeside = this.nextBeside = undefined
+  }
+
+  /** A cancellation from around the block. */
+  surrounded(reason: CancelReason): void {
+    if (this.told !== undefined || this.closed) return
+    this.told = reason
+    if (!this.shielded) this.cancelMembers(reason)
+  }
+
+  /** Effect itself interrupts the owner. It waits, uninterruptibly, until the block has ended. */
+  private ownerInterrupted(): AnyEffect {
+    return Effect.callback<any, any>((resume) => {
+      if (this.closed) {
+        resume(Exit.void)
+        return
+      }
+      this.ownerIs = "interrupted"
+      this.resume = resume
+      const around = this.parent?.told
+      this.surrounded(around ?? reasonNow("parent", this.name, "the fiber around it was interrupted", this))
+    })
+  }
+
+  /** Everything in it has ended: the owner goes on when the cascade that led here allows it. */
+  finish(): void {
+    if (this.entry === "entering") this.entry = "ended"
+    else wakeUp(this)
+  }
+
+  /** Starts it for an owner that is about to wait. A block that ends at once never makes its owner suspend. */
+  enterAndBegin(owner: AnyFiber, resume: (exit: AnyEffect) => void): AnyEffect | undefined {
+    this.enter(owner, resume)
+    this.begin()
+    if (this.entry === "ended") {
+      this.run()
+      return undefined
+    }
+    this.entry = "waiting"
+    return Effect.suspend(() => this.closed ? Exit.void : this.ownerInterrupted())
+  }
+
+  run(): void {
+    this.closed = true
+    const exit = this.result()
+    this.leave()
+    this.recorder?.closed(this, exit)
+    const { ownerIs, parent, told } = this
+    if (ownerIs === "interrupted") {
+      return this.resume(exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause) ? exit : Exit.void)
+    }
+    if (told === undefined || ownerIs === "other" || parent === undefined) return this.resume(exit)
+    if (!this.shielded && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)) {
+      return tell(parent, told)
+    }
+    this.resume(exit)
+    // The owner has taken the result and gone on to where it waits next, or, if
+    // the block ended before it could wait, takes the result after us.
+    if (this.entry === "ended") {
+      this.owner.currentDispatcher.scheduleTask(() => interruptStep({ run: () => tell(parent, told) }), 0)
+    } else tell(parent, told)
+  }
+
+  link(member: Member): void {
+    member.previous = this.last
+    if (this.last === undefined) this.first = member
+    else this.last.next = member
+    this.last = member
+  }
+
+  unlink(member: Member): void {
+    if (member.previous === undefined) this.first = member.next
+    else member.previous.next = member.next
+    if (member.next === undefined) this.last = member.previous
+    else member.next.previous = member.previous
+    member.previous = member.next = undefined
+  }
+
+  /** The members living now. Taken before they are told: telling one can end another. */
+  members(): Array<Member> {
+    const members: Array<Member> = []
+    for (let member = this.first; member !== undefined; member = member.next) members.push(member)
+    return members
+  }
+
+  /** Runs a linked member until it first waits; later if starts are already deeply nested. */
+  start(member: Member): void {
+    if (startDepth >= deepestStart) {
+      return this.owner.currentDispatcher.scheduleTask(() => {
+        if (member.exit === undefined) this.startNow(member)
+      }, 0)
+    }
+    this.startNow(member)
+  }
+
+  startNow(member: Member): void {
+    const effect = member.effect!
+    const context = Context.add(member.context ?? this.owner.context, Place, member)
+    member.effect = undefined
+    member.context = undefined
+    this.recorder?.started(member)
+    startDepth++
+    const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
+      member.fiber = fiber
+      return effect
+    }))
+    startDepth--
+    const exit = fiber.pollUnsafe()
+    // `member.block`, not `this`: `started` may have moved it meanwhile.
+    if (exit !== undefined) return member.block.end(member, exit)
+    fiber.addObserver((exit) => member.block.end(member, exit))
+  }
+
+  /** A member was told to stop before its fiber ran: it never runs. */
+  neverStarted(member: Member, reason: CancelReason): void {
+    member.effect = undefined
+    member.context = undefined
+    this.recorder?.started(member)
+    this.end(member, Exit.failCause(interruptOf(reason)))
+  }
+
+  end(member: Member, exit: AnyExit): void {
+    member.exit = exit
+    this.unlink(member)
+    this.recorder?.ended(member, exit)
+    member.ended(exit)
+    this.memberEnded(member, exit)
+  }
+}
+
+/** Opens a block: the current fiber waits until it has ended. */
+export const open = (make: () => Block): AnyEffect =>
+  // `void`: a block that has ended at once has nothing to do on an interrupt.
+  Effect.callback<any, any>((resume) => make().enterAndBegin(Fiber.getCurrent()!, resume) as Effect.Effect<void>)

@@ -1,0 +1,120 @@
+/**
+ * One flat queue for everything that one act sets off.
+ *
+ * Effect runs fiber observers and interrupts inside the stack of whoever caused
+ * them, so a few thousand nested blocks overflow the JavaScript stack when the
+ * innermost ends or the outermost is cancelled. Here such steps are queued and
+ * run one after the other by the first caller.
+ *
+ * There are two lanes. Interrupts overtake wake-ups: a token, value or lock that
+ * one cancelled task gives up must not be handed to another task that the same
+ * act cancels (rule 4 of the conformance corpus), so nobody is woken before
+ * everybody below the cancelled scope has been told.
+ */
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
+
+/** A step of a cascade. Blocks and waiters are steps themselves, which saves a closure each. */
+export interface Step {
+  run(): void
+}
+
+/**
+ * How many wake-ups run before the event loop gets a turn. A limiter with
+ * 100,000 waiters whose bodies do not suspend would otherwise hand its token
+ * through all of them without letting a timer or a socket in.
+ */
+const wakeUpsPerTurn = 2048
+
+let interrupts: Array<Step> = []
+let wakeUps: Array<Step> = []
+let running = false
+let firstError: { readonly error: unknown } | undefined
+
+const attempt = (step: Step): void => {
+  try {
+    step.run()
+  } catch (error) {
+    // A step that throws must not stop the others: their tasks would never end.
+    firstError ??= { error }
+  }
+}
+
+const drainInterrupts = (): void => {
+  while (interrupts.length > 0) {
+    const batch = interrupts
+    interrupts = []
+    for (let i = 0; i < batch.length; i++) attempt(batch[i]!)
+  }
+}
+
+const drain = (): void => {
+  running = true
+  drainInterrupts()
+  let done = 0
+  while (wakeUps.length > 0) {
+    const batch = wakeUps
+    wakeUps = []
+    for (let i = 0; i < batch.length; i++) {
+      attempt(batch[i]!)
+      if (interrupts.length > 0) drainInterrupts()
+      if (++done >= wakeUpsPerTurn && i + 1 < batch.length) {
+        wakeUps = batch.slice(i + 1).concat(wakeUps)
+        return pause()
+      }
+    }
+    if (done >= wakeUpsPerTurn && wakeUps.length > 0) return pause()
+  }
+  stop()
+}
+
+const stop = (): void => {
+  running = false
+  if (firstError !== undefined) {
+    const { error } = firstError
+    firstError = undefined
+    throw error
+  }
+}
+
+let paused = false
+const fallback = /* @__PURE__ */ new Scheduler.MixedScheduler()
+
+// The rest goes to a dispatcher of the program's own scheduler, so that a
+// virtual clock or an exploring scheduler knows of it.
+const pause = (): void => {
+  if (!paused) {
+    paused = true
+    const dispatcher = Fiber.getCurrent()?.currentDispatcher ?? fallback.makeDispatcher()
+    dispatcher.scheduleTask(() => {
+      paused = false
+      if (!running) drain()
+    }, 0)
+  }
+  stop()
+}
+
+/** Tells a fiber to stop: runs before every wake-up that is waiting in the queue. */
+export const interruptStep = (step: Step): void => {
+  interrupts.push(step)
+  if (!running) drain()
+}
+
+/** Resumes a fiber, or ends a block: runs when every interrupt of the cascade has been delivered. */
+export const wakeUp = (step: Step): void => {
+  wakeUps.push(step)
+  // While paused the queue keeps its order: the newcomer waits for its turn.
+  if (!running && !paused) drain()
+}
+
+/** Runs `f`, and what it sets off only when it has returned. */
+export const together = (f: () => void): void => {
+  if (running) return f()
+  running = true
+  try {
+    f()
+  } finally {
+    running = false
+    if (!paused || interrupts.length > 0) drain()
+  }
+}

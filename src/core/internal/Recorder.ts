@@ -1,0 +1,41 @@
+/** What a recorder is told of a running program. The classes that fit these views stand in Block.ts and Wait.ts. */
+import * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
+import type { CancelReason } from "./CancelReason.ts"
+
+/** A nursery, scope, gather, race … that is open. */
+export interface BlockView {
+  readonly kind: "nursery" | "scope" | "shield" | "timeout" | "gather" | "race" | "start"
+  readonly name: string
+  /** The task or body that opened it; `undefined` at the root of a program. */
+  readonly parent: MemberView | undefined
+}
+
+/** A task, or the body of a block. */
+export interface MemberView {
+  readonly name: string
+  readonly block: BlockView
+}
+
+/** A task that waits in a channel, limiter, event … */
+export interface WaitView {
+  /** `undefined` when no task of this library does the waiting. */
+  readonly place: MemberView | undefined
+  /** Such as `receive from orders`. */
+  readonly label: string
+}
+
+/** All calls are synchronous, in the order in which things happen, and must not throw. */
+export interface Recorder {
+  opened(block: BlockView): void
+  closed(block: BlockView, exit: Exit.Exit<unknown, unknown>): void
+  started(member: MemberView): void
+  ended(member: MemberView, exit: Exit.Exit<unknown, unknown>): void
+  cancelled(target: BlockView | MemberView, reason: CancelReason): void
+  waiting(wait: WaitView): void
+  resumed(wait: WaitView): void
+}
+
+export const RecorderKey = Context.Reference<Recorder | undefined>("effect-nursery/Recorder", {
+  defaultValue: () => undefined
+})

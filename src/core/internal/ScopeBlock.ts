@@ -1,0 +1,222 @@
+/** The block behind cancel scopes, timeouts and shields: one body, which can be cancelled without the owner. */
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import { type AnyEffect, type AnyExit, Block, Member, reasonNow, tellAll } from "./Block.ts"
+import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
+import type { Step } from "./Cascade.ts"
+import { Outcome } from "./Outcome.ts"
+import { type Timer, type Timers, timersFor } from "./Timers.ts"
+import { WaitQueue } from "./Wait.ts"
+
+/** What a scope makes of its body's end. */
+export interface Shape {
+  readonly kind: "scope" | "timeout" | "shield"
+  readonly value: (exit: Exit.Success<any, any>) => AnyExit
+  readonly caught: (scope: ScopeBlock, reason: CancelReason) => AnyExit
+}
+
+class AtDeadline implements Step {
+  private readonly scope: ScopeBlock
+  private readonly source: "deadline" | "shutdown"
+  constructor(scope: ScopeBlock, source: "deadline" | "shutdown") {
+    this.scope = scope
+    this.source = source
+  }
+  run(): void {
+    this.scope.expire(this.source)
+  }
+}
+
+export class ScopeBlock extends Block {
+  readonly shape: Shape
+  readonly name: string
+  readonly body: (scope: ScopeBlock) => AnyEffect
+  /** The time that it was given when it was opened, in milliseconds. */
+  limit: number
+  /** When its time is up, in milliseconds of the Clock's monotonic time. */
+  deadline = Infinity
+  /** When the grace of a stop is over. */
+  graceEnds = Infinity
+  /** Why it was cancelled, from the moment it was. */
+  reason: CancelReason | undefined = undefined
+  /** Why it was asked to stop. */
+  stopReason: CancelReason | undefined = undefined
+  /** A body that ends as soon as a scope around is asked to stop. */
+  readonly endsOnStop: boolean
+  /** Fibers that wait until it has ended. */
+  ended: WaitQueue | undefined = undefined
+  private timer: Timer | undefined = undefined
+  private graceTimer: Timer | undefined = undefined
+  private exit: AnyExit = Exit.void
+
+  constructor(shape: Shape, name: string, body: (scope: ScopeBlock) => AnyEffect, limit: number, endsOnStop = false) {
+    super()
+    this.shape = shape
+    this.name = name
+    this.body = body
+    this.limit = limit
+    this.endsOnStop = endsOnStop
+    if (shape.kind === "shield") this.shielded = true
+  }
+
+  get kind(): Shape["kind"] {
+    return this.shape.kind
+  }
+
+  get label(): string {
+    return `${this.kind} ${this.name}`
+  }
+
+  get timers(): Timers {
+    return timersFor(this.owner)
+  }
+
+  begin(): void {
+    if (this.limit !== Infinity) this.deadline = this.timers.now() + this.limit
+    const member = new Member(this, this.body(this))
+    this.link(member)
+    this.start(member)
+    // The body has run to where it first waits: a limit of 0 ends it there.
+    if (member.exit === undefined && this.timer === undefined) this.arm()
+  }
+
+  memberEnded(_member: Member, exit: AnyExit): void {
+    this.exit = exit
+    this.disarm()
+    this.finish()
+  }
+
+  cancelMembers(reason: CancelReason): void {
+    tellAll(this.members(), reason)
+  }
+
+  result(): AnyExit {
+    const { exit, reason } = this
+    this.ended?.wakeAll(Exit.void)
+    if (exit._tag === "Success") return this.shape.value(exit)
+    const outcome = new Outcome()
+    outcome.add(exit)
+    const absorbs = reason !== undefined && !this.passesOn
+    if (outcome.errors === undefined) {
+      if (absorbs) return this.shape.caught(this, reason)
+      const came = this.told ?? reason
+      return came === undefined ? exit : Exit.failCause(interruptOf(came))
+    }
+    if (outcome.errors.length === exit.cause.reasons.length) return exit
+    return Exit.failCause(outcome.cause(outcome.cancelled && !absorbs))
+  }
+
+  cancel(source: Source, message: string): void {
+    if (this.reason !== undefined || this.closed) return
+    this.cancelWith(reasonNow(source, this.name, message, this))
+  }
+
+  private cancelWith(reason: CancelReason): void {
+    this.reason = reason
+    this.disarm()
+    this.recorder?.cancelled(this, reason)
+    this.cancelMembers(reason)
+  }
+
+  expire(source: "deadline" | "shutdown"): void {
+    if (this.reason !== undefined || this.closed) return
+    const at = source === "deadline" ? this.deadline : this.graceEnds
+    const message = source === "deadline" ? "its time was up" : this.stopReason!.message
+    this.cancelWith(new CancelReason(source, this.name, this.stopReason?.by ?? "", message, at, this.owner.id))
+  }
+
+  setDeadline(at: number): void {
+    if (this.reason !== undefined || this.closed) return
+    this.deadline = at
+    this.clear()
+    this.arm()
+  }
+
+  /** Asks everybody inside to stop, and cancels them when the grace is over. */
+  stop(graceMillis: number, message: string): void {
+    if (this.reason !== undefined || this.closed) return
+    const ends = this.timers.now() + graceMillis
+    const first = this.stopReason === undefined
+    this.stopReason ??= reasonNow("shutdown", this.name, message, this)
+    if (ends < this.graceEnds) {
+      this.graceEnds = ends
+      if (this.graceTimer !== undefined) this.timers.clear(this.graceTimer)
+      if (graceMillis <= 0) return this.expire("shutdown")
+      if (ends !== Infinity) this.graceTimer = this.timers.set(ends, new AtDeadline(this, "shutdown"), this.owner)
+    }
+    if (first) announceStop(this, this.stopReason)
+  }
+
+  private arm(): void {
+    if (this.deadline === Infinity || this.reason !== undefined) return
+    const timers = this.timers
+    if (this.deadline <= timers.now()) this.expire("deadline")
+    else this.timer = timers.set(this.deadline, new AtDeadline(this, "deadline"), this.owner)
+  }
+
+  private clear(): void {
+    if (this.timer === undefined) return
+    this.timers.clear(this.timer)
+    this.timer = undefined
+  }
+
+  private disarm(): void {
+    this.clear()
+    if (this.graceTimer === undefined) return
+    this.timers.clear(this.graceTimer)
+    this.graceTimer = undefined
+  }
+}
+
+/** The blocks around a member, from the inside out, up to a shield. */
+export const around = function*(place: Member | undefined): Generator<Block> {
+  for (let member = place; member !== undefined;) {
+    const block: Block = member.block
+    yield block
+    if (block.shielded) return
+    member = block.parent
+  }
+}
+
+/** What a scope around the member was asked to stop for. */
+export const stoppingAround = (place: Member | undefined): CancelReason | undefined => {
+  for (const block of around(place)) {
+    if (block instanceof ScopeBlock && block.stopReason !== undefined) return block.stopReason
+  }
+  return undefined
+}
+
+/** What `whenStopping` waits on. */
+export const stopping = { label: "a stop" }
+
+const wakeStopWaits = (member: Member, reason: CancelReason): void => {
+  const waits = []
+  for (let wait = member.waits; wait !== undefined; wait = wait.beside) waits.push(wait)
+  for (const wait of waits) if (wait.on === stopping) wait.wake(Exit.succeed(reason))
+}
+
+// Walks down when somebody stops instead of registering upwards when somebody
+// waits: stopping is rare, and `started` may have moved the waiting task.
+const announceStop = (scope: ScopeBlock, reason: CancelReason): void => {
+  const todo: Array<Block> = [scope]
+  for (let block = todo.pop(); block !== undefined; block = todo.pop()) {
+    if (block !== scope && block.shielded) continue
+    if (block !== scope && block instanceof ScopeBlock && block.endsOnStop) {
+      block.cancel("shutdown", reason.message)
+      continue
+    }
+    for (let member = block.first; member !== undefined; member = member.next) {
+      wakeStopWaits(member, reason)
+      if (member.inner !== undefined) todo.push(member.inner)
+      for (let branch = member.branches; branch !== undefined; branch = branch.nextBeside) todo.push(branch)
+    }
+  }
+}
+
+/** Reads a time limit. A raw NaN is a mistake that `Duration` would turn into 0. */
+export const millisOf = (what: string, input: Duration.Input): number => {
+  if (typeof input === "number" && Number.isNaN(input)) {
+    throw new RangeError(`Expected \`${what}\` to be a duration, got \`NaN\` (number)`)
+  }
+  return Duration.toMillis(input)
+}

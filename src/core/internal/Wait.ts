@@ -1,0 +1,140 @@
+/** Fibers that wait in a primitive, first come, first served, each with a name for what it waits for. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { type AnyEffect, type AnyFiber, type Member, type MemberWait, Place } from "./Block.ts"
+import { type Step, wakeUp } from "./Cascade.ts"
+import { RecorderKey } from "./Recorder.ts"
+
+/** Something that is waited for. */
+export interface Awaited {
+  /** Such as `channel orders`. */
+  readonly label: string
+}
+
+/** One fiber that waits. */
+export class Wait implements Step, MemberWait {
+  readonly verb: string
+  readonly on: Awaited
+  readonly fiber: AnyFiber
+  readonly place: Member | undefined
+  /** What the waiting fiber brought along: the value of a sender, the borrower of a token. */
+  readonly brought: unknown
+  private readonly resume: (effect: AnyEffect) => void
+  private state: "queued" | "woken" | "over" = "queued"
+  private exit: AnyEffect = Exit.void
+  queue: WaitQueue | undefined = undefined
+  previous: Wait | undefined = undefined
+  next: Wait | undefined = undefined
+  /** Another wait of the same task, in a fiber that an Effect operator forked inside it. */
+  beside: MemberWait | undefined = undefined
+
+  constructor(verb: string, on: Awaited, brought: unknown, resume: (effect: AnyEffect) => void) {
+    this.verb = verb
+    this.on = on
+    this.brought = brought
+    this.resume = resume
+    const fiber = this.fiber = Fiber.getCurrent()!
+    const place = this.place = fiber.getRef(Place)
+    if (place !== undefined) {
+      this.beside = place.waits
+      place.waits = this
+    }
+    fiber.getRef(RecorderKey)?.waiting(this)
+  }
+
+  get label(): string {
+    return `${this.verb} ${this.on.label}`
+  }
+
+  /** Lets the fiber go on with `exit`, when the running cascade allows it. */
+  wake(exit: AnyEffect): void {
+    if (this.state !== "queued") return
+    this.state = "woken"
+    this.queue?.remove(this)
+    this.exit = exit
+    wakeUp(this)
+  }
+
+  /** Lets the fiber go on now: for a step that has just taken the wait out of its queue. */
+  resumeNow(exit: AnyEffect): void {
+    this.queue?.remove(this)
+    this.over()
+    this.resume(exit)
+  }
+
+  run(): void {
+    if (this.state !== "woken") return
+    this.over()
+    this.resume(this.exit)
+  }
+
+  /** The fiber was interrupted: it gives up its place. */
+  get leave(): Effect.Effect<void> {
+    return Effect.sync(() => this.leaveNow())
+  }
+
+  leaveNow(): void {
+    this.queue?.remove(this)
+    this.over()
+  }
+
+  private over(): void {
+    if (this.state === "over") return
+    this.state = "over"
+    this.fiber.getRef(RecorderKey)?.resumed(this)
+    const place = this.place
+    if (place === undefined) return
+    if (place.waits === this) place.waits = this.beside
+    else {
+      for (let wait = place.waits; wait !== undefined; wait = wait.beside) {
+        if (wait.beside === this) wait.beside = this.beside
+      }
+    }
+  }
+}
+
+/** First in, first out, and anybody may leave from the middle. */
+export class WaitQueue {
+  first: Wait | undefined = undefined
+  private last: Wait | undefined = undefined
+  length = 0
+
+  push(wait: Wait): void {
+    wait.queue = this
+    wait.previous = this.last
+    if (this.last === undefined) this.first = wait
+    else this.last.next = wait
+    this.last = wait
+    this.length++
+  }
+
+  remove(wait: Wait): void {
+    if (wait.queue !== this) return
+    wait.queue = undefined
+    if (wait.previous === undefined) this.first = wait.next
+    else wait.previous.next = wait.next
+    if (wait.next === undefined) this.last = wait.previous
+    else wait.next.previous = wait.previous
+    wait.previous = wait.next = undefined
+    this.length--
+  }
+
+  /** Wakes everybody with the same exit. */
+  wakeAll(exit: AnyEffect): void {
+    while (this.first !== undefined) this.first.wake(exit)
+  }
+}
+
+/** Suspends the fiber in `queue`. */
+export const waitIn = <A = void, E = never>(
+  queue: WaitQueue,
+  verb: string,
+  on: Awaited,
+  brought?: unknown
+): Effect.Effect<A, E> =>
+  Effect.callback<A, E>((resume) => {
+    const wait = new Wait(verb, on, brought, resume as (effect: AnyEffect) => void)
+    queue.push(wait)
+    return wait.leave
+  })
