@@ -17,7 +17,7 @@ import { cases } from "./cases/index.ts"
 import type { Case, Side } from "./harness/Case.ts"
 import { install } from "./harness/install.ts"
 import { describe, type Machine, toText as machineText } from "./harness/machine.ts"
-import { measure, profileOf, type Sizes } from "./harness/measure.ts"
+import { measure, prepare, profileOf, type Sizes } from "./harness/measure.ts"
 import { type CaseResult, type Measured, summary, toJSON, toText } from "./harness/report.ts"
 
 const { positionals: filters, values: options } = parseArgs({
@@ -57,10 +57,11 @@ const sideIsChosen = (name: string): boolean =>
 
 const runCase = async (each: Case, machine: Machine): Promise<CaseResult> => {
   const sides = Object.entries(each.sides).filter(([name]) => sideIsChosen(name))
-  const measured = new Map<string, Measured>(sides.map(([name, side]) => {
-    const problem = missingHere(side, machine)
-    return [name, { ...sizesOf(side), rounds: [], ...(problem === undefined ? {} : { problem }) }]
-  }))
+  const measured = new Map<string, Measured>()
+  for (const [name, side] of sides) {
+    const problem = missingHere(side, machine) ?? await prepare(each.name, name, side)
+    measured.set(name, { ...sizesOf(side), rounds: [], ...(problem === undefined ? {} : { problem }) })
+  }
   for (let round = 0; round < rounds; round++) {
     for (const [name, side] of sides) {
       const all = measured.get(name)!
@@ -96,5 +97,5 @@ for (const each of chosen) {
   results.push(result)
   say(toText(result))
 }
-say(summary(results))
+if (results.length > 2) say(summary(results))
 if (options.json) console.log(JSON.stringify({ machine, rounds, quick: options.quick, cases: results.map(toJSON) }, null, 2))

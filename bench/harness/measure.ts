@@ -1,5 +1,8 @@
 /** Starts one measurement in a process of its own. */
 import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Side } from "./Case.ts"
 import type { Share } from "./profile.ts"
@@ -19,6 +22,11 @@ export interface Sizes {
 
 /** Longer than the slowest row here takes; what does not end (see nested-deep) must not hold the others. */
 const patienceMillis = 120_000
+
+// Taking the types out of TypeScript costs a process 26 MB, which no user of the published library pays.
+// With a cache only the first process of a side does it.
+const compileCache = mkdtempSync(join(tmpdir(), "effect-nursery-bench-"))
+process.once("exit", () => rmSync(compileCache, { recursive: true, force: true }))
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -60,7 +68,7 @@ const start = (
       stdio: ["ignore", "pipe", "pipe"],
       timeout: patienceMillis,
       killSignal: "SIGKILL",
-      env: { ...process.env, ...library, ...extra }
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...library, ...extra }
     })
     let stdout = ""
     let stderr = ""
@@ -76,6 +84,13 @@ const start = (
 
 export const measure = (caseName: string, sideName: string, side: Side, sizes: Sizes) =>
   start(caseName, sideName, side, sizes) as Promise<Measurement | string>
+
+/** Fills the cache of what is compiled, and tells at once what cannot be loaded. */
+export const prepare = async (caseName: string, sideName: string, side: Side): Promise<string | undefined> => {
+  if (side.python !== undefined) return undefined
+  const outcome = await start(caseName, sideName, side, { n: 1, repeat: 1, warm: 1 })
+  return typeof outcome === "string" ? outcome : undefined
+}
 
 /** One more run, under the profiler of V8: its figures would be no good, so it has none. */
 export const profileOf = (caseName: string, sideName: string, side: Side, sizes: Sizes) =>

@@ -11,9 +11,9 @@ const run = await load()
 
 for (let i = 0; i < 10; i++) await run(warm, () => {})
 // What the warm-up left must be collected neither on the clock nor on the bill of the memory.
-gc?.()
+globalThis.gc?.()
 await new Promise((resume) => setTimeout(resume, 20))
-gc?.()
+globalThis.gc?.()
 
 if (process.env.BENCH_PROFILE !== undefined) {
   console.log(JSON.stringify(await profile(async () => {
