@@ -25,13 +25,13 @@ const makeGate = async () => {
   return { state, wait, end, open: Deferred.succeed(gate, undefined) }
 }
 
-const nursery = async (): Promise<Run> => {
+const nursery = (limited: boolean) => async (): Promise<Run> => {
   const Effect = await import("effect/Effect")
   const Nursery = await import("effect-nursery/Nursery")
   const Timeout = await import("effect-nursery/Timeout")
   return async (n) => {
     const { end, open, state, wait } = await makeGate()
-    const task = Effect.map(Timeout.moveOnAfter(wait, hourMillis), end)
+    const task = limited ? Effect.map(Timeout.moveOnAfter(wait, hourMillis), end) : Effect.map(wait, end)
     const program = Nursery.open((nursery) =>
       Effect.gen(function*() {
         for (let i = 0; i < n; i++) yield* nursery.startSoon(task)
@@ -44,30 +44,12 @@ const nursery = async (): Promise<Run> => {
   }
 }
 
-const withoutLimit = async (): Promise<Run> => {
-  const Effect = await import("effect/Effect")
-  const Nursery = await import("effect-nursery/Nursery")
-  return async (n) => {
-    const { end, open, state, wait } = await makeGate()
-    const task = Effect.map(wait, end)
-    const program = Nursery.open((nursery) =>
-      Effect.gen(function*() {
-        for (let i = 0; i < n; i++) yield* nursery.startSoon(task)
-        while (state.waiting < n) yield* Effect.yieldNow
-        yield* open
-      })
-    )
-    await Effect.runPromise(program)
-    return state.ended
-  }
-}
-
-const forkChild = async (): Promise<Run> => {
+const forkChild = (limited: boolean) => async (): Promise<Run> => {
   const Effect = await import("effect/Effect")
   const Fiber = await import("effect/Fiber")
   return async (n) => {
     const { end, open, state, wait } = await makeGate()
-    const task = Effect.map(Effect.timeoutOption(wait, hourMillis), end)
+    const task = limited ? Effect.map(Effect.timeoutOption(wait, hourMillis), end) : Effect.map(wait, end)
     const program = Effect.gen(function*() {
       const fibers: Array<FiberType<void>> = []
       for (let i = 0; i < n; i++) fibers.push(yield* Effect.forkChild(task))
@@ -80,6 +62,27 @@ const forkChild = async (): Promise<Run> => {
   }
 }
 
+/** All effects are known in advance; the last one opens the gate when the others wait. */
+const together = (kind: "Tasks.gather" | "Effect.all") => async (): Promise<Run> => {
+  const Effect = await import("effect/Effect")
+  const Tasks = kind === "Tasks.gather" ? await import("effect-nursery/Tasks") : undefined
+  const Timeout = kind === "Tasks.gather" ? await import("effect-nursery/Timeout") : undefined
+  return async (n) => {
+    const { end, open, state, wait } = await makeGate()
+    const limited = Timeout === undefined ? Effect.timeoutOption(wait, hourMillis) : Timeout.moveOnAfter(wait, hourMillis)
+    const task = Effect.map(limited, end)
+    const opener = Effect.gen(function*() {
+      while (state.waiting < n) yield* Effect.yieldNow
+      yield* open
+    })
+    const all = [...Array.from({ length: n }, () => task), Effect.asVoid(opener)]
+    await Effect.runPromise(
+      Tasks === undefined ? Effect.all(all, { concurrency: "unbounded", discard: true }) : Effect.asVoid(Tasks.gather(all))
+    )
+    return state.ended
+  }
+}
+
 const n = 100_000
 
 export const liveTimeLimits: Case = {
@@ -87,11 +90,14 @@ export const liveTimeLimits: Case = {
   question: "What do 100,000 tasks cost that all wait within a time limit?",
   reference: "Effect.timeoutOption",
   sides: {
-    [ours]: { n, load: nursery },
-    "Effect.timeoutOption": { n, load: forkChild, note: "in tasks started with forkChild" },
-    [`${ours}, no limit`]: { n, load: withoutLimit, note: "the same tasks without the limit" },
+    [ours]: { n, load: nursery(true) },
+    "Effect.timeoutOption": { n, load: forkChild(true), note: "in tasks started with forkChild" },
+    [`${ours}, no limit`]: { n, load: nursery(false), note: "the same tasks without the limit" },
+    "forkChild, no limit": { n, load: forkChild(false) },
+    "in Tasks.gather": { n, load: together("Tasks.gather") },
+    "Effect.timeoutOption in Effect.all": { n, load: together("Effect.all") },
     "asyncio.timeout": { n, python: "asyncio" },
     Trio: { n, python: "trio" }
   },
-  targets: [faster("Effect.timeoutOption", 5, 15), memoryAtMost(200)]
+  targets: [faster("Effect.timeoutOption", 5, 15), faster("Effect.timeoutOption in Effect.all", 5, 15, "in Tasks.gather"), memoryAtMost(200)]
 }

@@ -17,7 +17,6 @@ export const profile = async (work: () => Promise<unknown>): Promise<ReadonlyArr
   const session = new Session()
   session.connect()
   await session.post("Profiler.enable")
-  await session.post("Profiler.setSamplingInterval", { interval: 200 })
   await session.post("Profiler.start")
   await work()
   const { profile: { nodes, samples = [] } } = await session.post("Profiler.stop")
