@@ -5,7 +5,7 @@
  * again: what differs between those two is the noise of this run.
  */
 import type { Case, Run, Rows, Target } from "../harness/Case.ts"
-import { withoutHooks } from "../harness/without-hooks.ts"
+import { builds } from "../harness/builds.ts"
 import { channel } from "./channel.ts"
 import { nursery } from "./spawn.ts"
 import { moveOnAfter } from "./time-limit.ts"
@@ -37,9 +37,9 @@ const observeCase = (name: string, work: string, n: number, load: () => Promise<
   question: `What do the hooks cost while no recorder is attached: ${work}?`,
   reference: removed,
   sides: {
-    [removed]: { n, load, library: withoutHooks },
-    [off]: { n, load },
-    [again]: { n, load }
+    [removed]: { n, load, library: () => builds().withoutHooks },
+    [off]: { n, load, library: () => builds().asIs },
+    [again]: { n, load, library: () => builds().asIs }
   },
   targets: [overhead]
 })

@@ -1,4 +1,8 @@
-/** A second build of the library, from the same source but without the calls to a recorder. */
+/**
+ * Two builds of the library from the same source: as it is, and without the calls to a recorder.
+ *
+ * Both are copies, taken together, so that an edit during a long run cannot come between them.
+ */
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,29 +17,39 @@ const lookUp = /[\w.]+\.recorder = \w+\.getRef\(RecorderKey\)/g
 /** A place that neither of them has found: the source has changed its ways, and so must this file. */
 const left = /recorder\?\.|getRef\(RecorderKey\)/
 
-const build = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "effect-nursery-without-hooks-"))
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
-  cpSync(join(root, "package.json"), join(folder, "package.json"))
-  cpSync(join(root, "src"), join(folder, "src"), { recursive: true })
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction")
+const copy = (from: string, to: string): string => {
+  cpSync(join(from, "package.json"), join(to, "package.json"))
+  cpSync(join(from, "src"), join(to, "src"), { recursive: true })
+  symlinkSync(join(root, "node_modules"), join(to, "node_modules"), "junction")
+  return to
+}
+
+const takeOutHooks = (folder: string): void => {
   let removed = 0
+  const none = () => {
+    removed++
+    return "void 0"
+  }
   for (const name of globSync("src/core/**/*.ts", { cwd: folder })) {
     const file = join(folder, name)
-    const none = () => {
-      removed++
-      return "void 0"
-    }
     const text = readFileSync(file, "utf8").replace(call, none).replace(lookUp, none)
     const line = text.split("\n").find((line) => left.test(line))
     if (line !== undefined) throw new Error(`bench: cannot take this hook out of ${name}: ${line.trim()}`)
     writeFileSync(file, text)
   }
   if (removed === 0) throw new Error("bench: there is no hook in src/core to take out")
-  return folder
 }
 
-let built: string | undefined
+const make = () => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-nursery-builds-"))
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+  const asIs = copy(root, join(folder, "as-is"))
+  const withoutHooks = copy(asIs, join(folder, "without-hooks"))
+  takeOutHooks(withoutHooks)
+  return { asIs, withoutHooks }
+}
 
-/** Its folder. It is made once and removed when the process ends. */
-export const withoutHooks = (): string => built ??= build()
+let built: ReturnType<typeof make> | undefined
+
+/** Their folders. They are made once and removed when the process ends. */
+export const builds = (): ReturnType<typeof make> => built ??= make()
