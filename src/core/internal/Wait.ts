@@ -126,14 +126,24 @@ export class WaitQueue {
   }
 }
 
-/** Suspends the fiber in `queue`. */
+/**
+ * Suspends the fiber in `queue`, unless `ready` knows by then what to go on with.
+ * A scheduler may let others run between an effect that decides to wait and this
+ * one, and what it decided by may have come meanwhile.
+ */
 export const waitIn = <A = void, E = never>(
   queue: WaitQueue,
   verb: string,
   on: Awaited,
-  brought?: unknown
+  brought?: unknown,
+  ready?: () => Effect.Effect<A, E> | undefined
 ): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => {
+    const now = ready?.()
+    if (now !== undefined) {
+      resume(now)
+      return undefined
+    }
     const wait = new Wait(verb, on, brought, resume as (effect: AnyEffect) => void)
     queue.push(wait)
     return wait.leave
