@@ -49,6 +49,8 @@ export interface CancelScope {
   /** Why it was cancelled or asked to stop. */
   readonly reason: Option.Option<CancelReason>
   readonly state: "active" | "stopping" | "cancelled" | "ended"
+  /** It has ended, and absorbed its own cancellation; also when errors went on (Trio: `cancelled_caught`). */
+  readonly cancelledCaught: boolean
   readonly name: string
 }
 
@@ -59,6 +61,9 @@ class Handle implements CancelScope {
   }
   get name(): string {
     return this.#scope.name
+  }
+  get cancelledCaught(): boolean {
+    return this.#scope.cancelledCaught
   }
   cancel(reason = "cancelled"): Effect.Effect<void> {
     return Effect.sync(() => this.#scope.cancel("explicit", reason))

@@ -172,18 +172,30 @@ class Handle implements Nursery<any>, Spawner<any> {
     return this.#block.state
   }
 
-  startSoon(effect: Effect.Effect<any, any, any>, options?: TaskOptions): Effect.Effect<any, never> {
-    return Effect.withFiber((fiber) => this.#spawn(effect as AnyEffect, fiber.context, options, false) as Effect.Effect<any>)
+  startSoon(effect: Effect.Effect<any, any, any>, options?: TaskOptions): Effect.Effect<any> {
+    return this.#startTask(effect as AnyEffect, options, false)
   }
 
-  startNow(effect: Effect.Effect<any, any, any>, options?: TaskOptions): Effect.Effect<any, never> {
-    return Effect.withFiber((fiber) => this.#spawn(effect as AnyEffect, fiber.context, options, true) as Effect.Effect<any>)
+  startNow(effect: Effect.Effect<any, any, any>, options?: TaskOptions): Effect.Effect<any> {
+    return this.#startTask(effect as AnyEffect, options, true)
+  }
+
+  #startTask(effect: AnyEffect, options: TaskOptions | undefined, now: boolean): Effect.Effect<any> {
+    const block = this.#block
+    // The usual case has nothing to wait for, and is one step.
+    if (block.setup.maxTasks === Infinity && (options === undefined || options.key === undefined)) {
+      return Effect.withFiberSucceed((fiber) => {
+        if (block.state === "ended") throw this.#closed(options?.name)
+        return block.spawn(effect, fiber.context, options, now)
+      })
+    }
+    return Effect.withFiber((fiber) => this.#spawn(effect, fiber.context, options, now) as Effect.Effect<any>)
   }
 
   start(task: Startable<any, any, any, any>, options?: TaskOptions): AnyEffect {
     return Effect.withFiber((fiber) => {
       const block = this.#block
-      if (block.state === "ended") return this.#closed(options?.name ?? task.name)
+      if (block.state === "ended") return Effect.die(this.#closed(options?.name ?? task.name))
       if (options?.ifKeyTaken === "keep") {
         return Effect.die(new RangeError("Expected `ifKeyTaken` to be \"replace\" in `start`, got `keep`: the living task has no value to return"))
       }
@@ -194,7 +206,7 @@ class Handle implements Nursery<any>, Spawner<any> {
 
   #spawn(effect: AnyEffect, context: Context.Context<never>, options: TaskOptions | undefined, now: boolean): AnyEffect {
     const block = this.#block
-    if (block.state === "ended") return this.#closed(options?.name)
+    if (block.state === "ended") return Effect.die(this.#closed(options?.name))
     if (options?.key !== undefined && block.task(options.key) !== undefined) {
       return this.#whenKeyIsFree(options, () => this.#spawn(effect, context, options, now))
     }
@@ -212,8 +224,8 @@ class Handle implements Nursery<any>, Spawner<any> {
     return Effect.flatMap(living.cancel("replaced by a task of the same key"), () => this.#whenKeyIsFree(options, then))
   }
 
-  #closed(task: string | undefined): Effect.Effect<never> {
-    return Effect.die(new Errors.NurseryClosed({ nursery: this.name, task: task === undefined || task === "" ? "a task" : task }))
+  #closed(task: string | undefined): Errors.NurseryClosed {
+    return new Errors.NurseryClosed({ nursery: this.name, task: task === undefined || task === "" ? "a task" : task })
   }
 
   accepting(): Effect.Effect<any> {
@@ -242,7 +254,7 @@ class Handle implements Nursery<any>, Spawner<any> {
       const context = fiber.context
       return Effect.succeed((effect: AnyEffect, options?: TaskOptions) => {
         const block = this.#block
-        if (block.state === "ended") throw new Errors.NurseryClosed({ nursery: this.name, task: options?.name ?? "a task" })
+        if (block.state === "ended") throw this.#closed(options?.name)
         const living = options?.key === undefined ? undefined : block.task(options.key)
         if (living !== undefined && options?.ifKeyTaken === "keep") return living
         living?.cancelUnsafe("replaced")

@@ -38,35 +38,61 @@ export interface MemberWait extends WaitView {
   wake(exit: AnyEffect): void
 }
 
+interface Side {
+  branches: Block | undefined
+  waits: MemberWait | undefined
+}
+
 /** Which member the running fiber belongs to. Fibers that Effect's own operators fork inherit it. */
 export const Place = Context.Reference<Member | undefined>("effect-nursery/Place", { defaultValue: () => undefined })
 
-/** A fiber that a block has started, or will start in the next turn. */
+/** A fiber that a block has started, or will start in the next turn. There is one for each task, so it is kept small. */
 export class Member implements MemberView {
   /** Changes once, when `started` moves a task from its caller to the nursery. */
-  block: Block
+  declare block: Block
   /** `undefined` until the fiber runs. */
-  fiber: AnyFiber | undefined = undefined
+  declare fiber: AnyFiber | undefined
   /** What to run, until it runs. */
-  effect: AnyEffect | undefined
+  declare effect: AnyEffect | undefined
   /** The services to run it with, until it runs. */
-  context: Context.Context<never> | undefined = undefined
+  declare context: Context.Context<never> | undefined
   /** The exit, when it has ended. */
-  exit: AnyExit | undefined = undefined
+  declare exit: AnyExit | undefined
   /** The block that its own fiber waits in. */
-  inner: Block | undefined = undefined
-  /** Blocks opened by fibers that Effect's operators forked inside it. For the tree only. */
-  branches: Block | undefined = undefined
+  declare inner: Block | undefined
+  /** What the fibers do that Effect's operators forked inside it, and what it waits for. */
+  declare side: Side | undefined
   /** Why it was told to stop. */
-  told: CancelReason | undefined = undefined
-  /** What it waits for, for the tree and for deadlock reports. */
-  waits: MemberWait | undefined = undefined
-  previous: Member | undefined = undefined
-  next: Member | undefined = undefined
+  declare told: CancelReason | undefined
+  declare previous: Member | undefined
+  declare next: Member | undefined
 
-  constructor(block: Block, effect: AnyEffect) {
+  // `declare` and assignments: fields with initializers take twice the time.
+  constructor(block: Block, effect: AnyEffect, context: Context.Context<never> | undefined) {
     this.block = block
+    this.fiber = undefined
     this.effect = effect
+    this.context = context
+    this.exit = undefined
+    this.inner = undefined
+    this.side = undefined
+    this.told = undefined
+    this.previous = undefined
+    this.next = undefined
+  }
+
+  /** Blocks opened by fibers that Effect's operators forked inside it. */
+  get branches(): Block | undefined {
+    return this.side?.branches
+  }
+
+  /** What it waits for, for the tree and for deadlock reports. */
+  get waits(): MemberWait | undefined {
+    return this.side?.waits
+  }
+
+  get sides(): Side {
+    return this.side ??= { branches: undefined, waits: undefined }
   }
 
   get name(): string {
@@ -156,6 +182,7 @@ export abstract class Block implements Step, BlockView {
   /** A cancellation from around it, which the owner will take when the block has ended. */
   told: CancelReason | undefined = undefined
   closed = false
+  cancelledCaught = false
   first: Member | undefined = undefined
   last: Member | undefined = undefined
   previousBeside: Block | undefined = undefined
@@ -192,7 +219,7 @@ export abstract class Block implements Step, BlockView {
       parent.inner = this
     } else {
       this.putBeside(parent.branches)
-      parent.branches = this
+      parent.sides.branches = this
     }
     this.recorder?.opened(this)
   }
@@ -210,7 +237,7 @@ export abstract class Block implements Step, BlockView {
     }
     if (previous !== undefined) previous.nextBeside = next
     else if (firstRoot === this) firstRoot = next
-    else if (parent?.branches === this) parent.branches = next
+    else if (parent?.branches === this) parent.sides.branches = next
     if (next !== undefined) next.previousBeside = previous
     this.previousBeside = this.nextBeside = undefined
   }

@@ -50,7 +50,7 @@ const drainInterrupts = (): void => {
 
 const drain = (): void => {
   running = true
-  drainInterrupts()
+  if (interrupts.length > 0) drainInterrupts()
   let done = 0
   while (wakeUps.length > 0) {
     const batch = wakeUps
@@ -102,9 +102,15 @@ export const interruptStep = (step: Step): void => {
 
 /** Resumes a fiber, or ends a block: runs when every interrupt of the cascade has been delivered. */
 export const wakeUp = (step: Step): void => {
-  wakeUps.push(step)
   // While paused the queue keeps its order: the newcomer waits for its turn.
-  if (!running && !paused) drain()
+  if (running || paused) {
+    wakeUps.push(step)
+    return
+  }
+  // Mostly it is the only one. Then it needs no queue.
+  running = true
+  attempt(step)
+  drain()
 }
 
 /** Runs `f`, and what it sets off only when it has returned. */

@@ -9,9 +9,9 @@ import { type Timer, timersFor } from "./Timers.ts"
 
 /** One of the effects. */
 class Numbered extends Member {
-  readonly index: number
+  declare readonly index: number
   constructor(block: Block, effect: AnyEffect, index: number) {
-    super(block, effect)
+    super(block, effect, undefined)
     this.index = index
   }
   override get name(): string {
@@ -216,7 +216,9 @@ export class RaceBlock extends Numbering {
       return this.cancel(`race ${index} won`)
     }
     if (this.until === "success") {
-      this.aside.add(exit, (reason) => named(reason, this.name, `race ${index}`))
+      // With a cancellation in it, it is not the plain failure of a contestant.
+      if (new Outcome().isMixed(exit)) this.take(index, exit)
+      else this.aside.add(exit, (reason) => named(reason, this.name, `race ${index}`))
       if (this.aside.errors === undefined && this.cancelled === undefined) this.interrupted = exit
       if (this.stagger > 0) this.nextOne()
       return

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
-import { type AnyEffect, type AnyExit, Block, Member, reasonNow, startsPerTurn, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, Block, Member, reasonNow, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { wakeUp } from "./Cascade.ts"
 import { named } from "./Named.ts"
@@ -21,10 +21,17 @@ export interface Setup {
   readonly handler: ((cause: Cause.Cause<any>, task: TaskMember) => AnyEffect) | undefined
 }
 
+/**
+ * At most this many starts a turn. A body that starts tasks in a loop gives way
+ * after about a thousand; with fewer starts than that a turn the queue would grow,
+ * and what waits in it is no longer cheap garbage.
+ */
+const startsPerTurn = 4096
+
 export class NurseryBlock extends Block {
   readonly kind = "nursery"
   readonly name: string
-  private readonly setup: Setup
+  readonly setup: Setup
   private readonly body: (nursery: NurseryBlock) => AnyEffect
   private readonly outcome = new Outcome()
   private bodyMember: Member | undefined = undefined
@@ -55,7 +62,7 @@ export class NurseryBlock extends Block {
 
   begin(): void {
     this.open = 1
-    const body = this.bodyMember = new Member(this, this.body(this))
+    const body = this.bodyMember = new Member(this, this.body(this), undefined)
     this.link(body)
     this.start(body)
   }
@@ -88,13 +95,12 @@ export class NurseryBlock extends Block {
     else this.open++
   }
 
-  newTask(effect: AnyEffect, options: TaskOptions | undefined): TaskMember {
-    return new TaskMember(this, effect, ++this.count, options)
+  newTask(effect: AnyEffect, context: Context.Context<never> | undefined, options: TaskOptions | undefined): TaskMember {
+    return new TaskMember(this, effect, context, ++this.count, options)
   }
 
   spawn(effect: AnyEffect, context: Context.Context<never>, options: TaskOptions | undefined, now: boolean): TaskMember {
-    const task = this.newTask(effect, options)
-    task.context = context
+    const task = this.newTask(effect, context, options)
     this.adopt(task)
     // Accepted, so that its end is on record, but it never runs.
     if (this.cancelled !== undefined) this.tellTask(task, this.cancelled)
@@ -179,7 +185,7 @@ export class NurseryBlock extends Block {
   }
 
   private taskEnded(task: TaskMember, exit: AnyExit): void {
-    if (this.keys?.get(task.key) === task) this.keys.delete(task.key)
+    if (this.keys !== undefined && this.keys.get(task.key) === task) this.keys.delete(task.key)
     if (exit._tag === "Failure") this.taskFailed(task, exit)
     if (task.service) {
       this.services--
@@ -205,7 +211,7 @@ export class NurseryBlock extends Block {
   // uninterruptible, because a failure whose handler was cancelled would be silent.
   private supervise(failed: TaskMember, cause: Cause.Cause<any>, handler: NonNullable<Setup["handler"]>): void {
     const effect = Effect.uninterruptible(Effect.suspend(() => handler(cause, failed)))
-    const task = this.newTask(effect, { name: `handler of ${failed.name}` })
+    const task = this.newTask(effect, undefined, { name: `handler of ${failed.name}` })
     task.handler = true
     this.adopt(task)
     this.start(task)

@@ -49,6 +49,11 @@ export class Outcome {
     return failed
   }
 
+  /** Errors, and beside them a cancellation that nobody has absorbed yet. */
+  isMixed(exit: Exit.Exit<unknown, unknown>): boolean {
+    return this.add(exit) && this.cancelled
+  }
+
   /** The errors as a cause, with a mark if a cancellation goes on beside them. */
   cause(withCancellation: boolean): Cause.Cause<unknown> {
     return Cause.fromReasons<unknown>(withCancellation ? [...this.errors!, collectedInterrupt] : this.errors!)

@@ -9,6 +9,8 @@ export interface BlockView {
   readonly name: string
   /** The task or body that opened it; `undefined` at the root of a program. */
   readonly parent: MemberView | undefined
+  /** It was cancelled, and absorbed that: what came out of it goes on without the cancellation. */
+  readonly cancelledCaught: boolean
 }
 
 /** A task, or the body of a block. */

@@ -73,7 +73,7 @@ export class ScopeBlock extends Block {
 
   begin(): void {
     if (this.limit !== Infinity) this.deadline = this.timers.now() + this.limit
-    const member = new Member(this, this.body(this))
+    const member = new Member(this, this.body(this), undefined)
     this.link(member)
     this.start(member)
     // The body has run to where it first waits: a limit of 0 ends it there.
@@ -97,6 +97,7 @@ export class ScopeBlock extends Block {
     const outcome = new Outcome()
     outcome.add(exit)
     const absorbs = reason !== undefined && !this.passesOn
+    this.cancelledCaught = absorbs && outcome.cancelled
     if (outcome.errors === undefined) {
       if (absorbs) return this.shape.caught(this, reason)
       const came = this.told ?? reason

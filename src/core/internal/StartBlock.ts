@@ -54,8 +54,7 @@ export class StartBlock extends Block {
     super()
     this.nursery = nursery
     this.defects = defects
-    this.task = nursery.newTask(Effect.suspend(() => run(this.started)), options ?? (run.name === "" ? undefined : { name: run.name }))
-    this.task.context = context
+    this.task = nursery.newTask(Effect.suspend(() => run(this.started)), context, options ?? (run.name === "" ? undefined : { name: run.name }))
     this.task.block = this
     this.name = this.task.name
   }

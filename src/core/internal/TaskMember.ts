@@ -1,4 +1,5 @@
 /** A task: a member that has a name, and a handle for whoever started it. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -16,26 +17,40 @@ export interface TaskOptions {
 
 /** It is also the handle that the user holds. */
 export class TaskMember extends Member implements Awaited {
-  private readonly given: string | undefined
-  private readonly number: number
-  readonly service: boolean
-  /** The key that it was started under; `undefined` is none. */
-  readonly key: unknown
+  private declare readonly number: number
+  private declare readonly options: TaskOptions | undefined
   /** Its failure is not handed to a supervisor: it is the supervisor's handler. */
-  handler = false
-  private waiting: WaitQueue | undefined = undefined
-  private listeners: Set<() => void> | undefined = undefined
+  declare handler: boolean
+  private declare waiting: WaitQueue | undefined
+  private declare listeners: Set<() => void> | undefined
 
-  constructor(block: Block, effect: AnyEffect, number: number, options: TaskOptions | undefined) {
-    super(block, effect)
+  constructor(
+    block: Block,
+    effect: AnyEffect,
+    context: Context.Context<never> | undefined,
+    number: number,
+    options: TaskOptions | undefined
+  ) {
+    super(block, effect, context)
     this.number = number
-    this.given = options?.name
-    this.service = options?.service === true
-    this.key = options?.key
+    this.options = options
+    this.handler = false
+    this.waiting = undefined
+    this.listeners = undefined
+  }
+
+  /** It does not hold the nursery open. */
+  get service(): boolean {
+    return this.options !== undefined && this.options.service === true
+  }
+
+  /** The key that it was started under; `undefined` is none. */
+  get key(): unknown {
+    return this.options?.key
   }
 
   override get name(): string {
-    return this.given ?? `task ${this.number}`
+    return this.options?.name ?? `task ${this.number}`
   }
 
   override get task(): string {

@@ -38,7 +38,7 @@ export class Wait implements Step, MemberWait {
     const place = this.place = fiber.getRef(Place)
     if (place !== undefined) {
       this.beside = place.waits
-      place.waits = this
+      place.sides.waits = this
     }
     fiber.getRef(RecorderKey)?.waiting(this)
   }
@@ -85,7 +85,7 @@ export class Wait implements Step, MemberWait {
     this.fiber.getRef(RecorderKey)?.resumed(this)
     const place = this.place
     if (place === undefined) return
-    if (place.waits === this) place.waits = this.beside
+    if (place.waits === this) place.sides.waits = this.beside
     else {
       for (let wait = place.waits; wait !== undefined; wait = wait.beside) {
         if (wait.beside === this) wait.beside = this.beside
