@@ -39,7 +39,7 @@ export interface CapacityLimiter {
   tryWithToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R>
   /**
    * Borrows a token for somebody else, such as a connection, until the Scope
-   * closes. `Busy` when that borrower has one, or waits for one.
+   * closes. `Busy` when that borrower has one already, or has got one while this waited.
    */
   acquireFor(borrower: unknown): Effect.Effect<void, Errors.Busy, Scope.Scope>
   /** Changes the number of tokens. Those who have one keep it; as many as fit now go on. */
@@ -79,21 +79,27 @@ const borrowerOf = (fiber: AnyFiber): Member | AnyFiber => {
 
 /** One use of a token, from asking for it to giving it back. */
 class Hold {
-  borrower: unknown
+  readonly borrower: unknown
   has = false
-  readonly limiter: Handle
-  private readonly shown: (() => unknown) | undefined
+  private readonly limiter: Handle
+  /** The borrower is a name by itself. */
+  private readonly given: boolean
 
-  constructor(limiter: Handle, borrower: unknown, shown?: () => unknown) {
+  constructor(limiter: Handle, borrower: unknown, given: boolean) {
     this.limiter = limiter
     this.borrower = borrower
-    this.shown = shown
+    this.given = given
   }
 
   get name(): unknown {
-    if (this.shown !== undefined) return this.shown()
+    if (this.given) return this.borrower
     const borrower = this.borrower as Member | AnyFiber
     return borrower instanceof Member ? borrower.task : `fiber #${borrower.id}`
+  }
+
+  /** A task that waits for itself is a mistake in the program; for a borrower that was named it may happen. */
+  refuse(conflict: Errors.Busy): Exit.Exit<never, Errors.Busy> {
+    return this.given ? Exit.fail(conflict) : Exit.die(conflict)
   }
 
   release(): void {
@@ -108,7 +114,6 @@ class Handle implements CapacityLimiter, Step {
   readonly label: string
   private total: number
   private readonly holds = new Map<unknown, Hold>()
-  private readonly pending = new Map<unknown, Hold>()
   private readonly waiting = new WaitQueue()
   private serving = false
 
@@ -119,22 +124,24 @@ class Handle implements CapacityLimiter, Step {
   }
 
   withToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return this.holding((hold) => {
-      if (this.take(hold)) return self
-      return this.busy(hold) ?? Effect.flatMap(Effect.orDie(this.wait(hold)), () => self)
-    })
+    const then = () => self
+    return this.holding((hold) => this.take(hold) ? self : Effect.flatMap(this.wait(hold), then))
   }
 
   tryWithToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> {
     const some = Effect.map(self, Option.some)
-    return this.holding((hold) => this.take(hold) ? some : this.busy(hold) ?? noneExit)
+    return this.holding((hold) => {
+      if (this.take(hold)) return some
+      const conflict = this.conflict(hold)
+      return conflict === undefined ? noneExit : Exit.die(conflict)
+    })
   }
 
   // What gives the token back is in place before the token is taken, so there is
   // no step between the two in which a cancellation could lose it.
   private holding<A, E, R>(body: (hold: Hold) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
-      const hold = new Hold(this, borrowerOf(fiber))
+      const hold = new Hold(this, borrowerOf(fiber), false)
       return Effect.onExit(Effect.suspend(() => body(hold)), () => {
         hold.release()
         return Exit.void
@@ -145,7 +152,7 @@ class Handle implements CapacityLimiter, Step {
   acquireFor(borrower: unknown): Effect.Effect<void, Errors.Busy, Scope.Scope> {
     return Effect.flatMap(Effect.scope, (scope) =>
       Effect.uninterruptibleMask((restore) => {
-        const hold = new Hold(this, borrower, () => borrower)
+        const hold = new Hold(this, borrower, true)
         const registered = Effect.suspend(() => Scope.addFinalizer(scope, Effect.sync(() => hold.release())))
         if (this.take(hold)) return registered
         return Effect.flatMap(restore(this.wait(hold)), () => registered)
@@ -165,29 +172,22 @@ class Handle implements CapacityLimiter, Step {
   }
 
   private conflict(hold: Hold): Errors.Busy | undefined {
-    const other = this.holds.get(hold.borrower) ?? this.pending.get(hold.borrower)
+    const other = this.holds.get(hold.borrower)
     return other === undefined ? undefined : new Errors.Busy({ what: `a token of ${this.label}`, holder: String(other.name) })
   }
 
-  private busy(hold: Hold): Effect.Effect<never> | undefined {
-    const conflict = this.conflict(hold)
-    return conflict === undefined ? undefined : Effect.die(conflict)
-  }
-
-  private wait(hold: Hold): Effect.Effect<void, Errors.Busy> {
+  private wait(hold: Hold): Effect.Effect<void, any> {
     return Effect.callback((resume) => {
       // Asked in the step that registers it: a scheduler may have let others run since.
       const conflict = this.conflict(hold)
       if (conflict !== undefined || this.take(hold)) {
-        resume(conflict === undefined ? Exit.void : Exit.fail(conflict))
+        resume(conflict === undefined ? Exit.void : hold.refuse(conflict))
         return undefined
       }
       const wait = new Wait("wait for a token of", this, hold, resume as (effect: AnyEffect) => void)
       this.waiting.push(wait)
-      this.pending.set(hold.borrower, hold)
       return Effect.sync(() => {
         wait.leaveNow()
-        if (this.pending.get(hold.borrower) === hold) this.pending.delete(hold.borrower)
         // It may have got the token, and been cancelled before it could go on.
         hold.release()
       })
@@ -215,9 +215,11 @@ class Handle implements CapacityLimiter, Step {
       const wait = this.waiting.first
       if (wait === undefined) return
       const hold = wait.brought as Hold
-      this.pending.delete(hold.borrower)
-      this.give(hold)
-      wait.resumeNow(Exit.void)
+      const conflict = this.conflict(hold)
+      if (conflict === undefined) {
+        this.give(hold)
+        wait.resumeNow(Exit.void)
+      } else wait.resumeNow(hold.refuse(conflict))
     }
   }
 

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import { type AnyEffect, type AnyExit, open } from "./internal/Block.ts"
 import { GatherBlock, RaceBlock, SettleBlock } from "./internal/GatherBlock.ts"
 import { millisOf } from "./internal/ScopeBlock.ts"
-import { type TaskMember } from "./internal/TaskMember.ts"
+import type { TaskMember } from "./internal/TaskMember.ts"
 import { type Timer, timersFor } from "./internal/Timers.ts"
 import { Wait } from "./internal/Wait.ts"
 import type * as Nursery from "./Nursery.ts"
@@ -160,7 +160,7 @@ export const gatherSettled = <const T extends Many>(
   checked(options, (limit) => {
     const [list, shape] = listOf(effects)
     const settle = Effect.suspend(() => {
-      const exits: Array<AnyExit> = new Array(list.length)
+      const exits: Array<AnyExit> = Array.from({ length: list.length })
       const block = open(() => new SettleBlock("gather", list.length, limit, (i) => list[i]!, (i, exit) => void (exits[i] = exit)))
       return Effect.as(block, exits)
     })

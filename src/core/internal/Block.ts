@@ -145,10 +145,26 @@ const tell = (member: Member, reason: CancelReason): void => {
     member.told = reason
     member.block.recorder?.cancelled(member, reason)
   }
-  const fiber = member.fiber
-  if (fiber === undefined) return member.block.neverStarted(member, reason)
   if (member.inner !== undefined) member.inner.surrounded(reason)
-  else fiber.interruptUnsafe(reason.fiberId)
+  else if (member.fiber !== undefined) member.fiber.interruptUnsafe(reason.fiberId)
+  else if (member.effect !== undefined) member.block.neverStarted(member, reason)
+  else tellBeginner(member, reason)
+}
+
+// Its fiber is running for the first time and nobody knows it yet: `startNow`
+// tells it again when it has come to where it waits. Until then either the fiber
+// itself runs, and stops at its next step, or blocks that it has opened do.
+const tellBeginner = (member: Member, reason: CancelReason): void => {
+  const running = Fiber.getCurrent()
+  if (running?.getRef(Place) === member) running.interruptUnsafe(reason.fiberId)
+  for (let block = member.branches; block !== undefined; block = block.nextBeside) block.surrounded(reason)
+}
+
+// The block that it opened on its first run, before its fiber was known, and waits in.
+const adoptInner = (member: Member, fiber: AnyFiber): void => {
+  for (let block = member.branches; block !== undefined; block = block.nextBeside) {
+    if (block.owner === fiber) return block.becomeInner(member)
+  }
 }
 
 /** The interrupts of one cancel, delivered in one step. */
@@ -222,6 +238,12 @@ export abstract class Block implements Step, BlockView {
       parent.sides.branches = this
     }
     this.recorder?.opened(this)
+  }
+
+  becomeInner(member: Member): void {
+    this.leave()
+    this.ownerIs = "member"
+    member.inner = this
   }
 
   private putBeside(next: Block | undefined): void {
@@ -341,15 +363,14 @@ export abstract class Block implements Step, BlockView {
     member.context = undefined
     this.recorder?.started(member)
     startDepth++
-    const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
-      member.fiber = fiber
-      return effect
-    }))
+    const fiber = member.fiber = Effect.runForkWith(context)(effect)
     startDepth--
     const exit = fiber.pollUnsafe()
     // `member.block`, not `this`: `started` may have moved it meanwhile.
     if (exit !== undefined) return member.block.end(member, exit)
     fiber.addObserver((exit) => member.block.end(member, exit))
+    if (member.side !== undefined) adoptInner(member, fiber)
+    if (member.told !== undefined) tell(member, member.told)
   }
 
   /** A member was told to stop before its fiber ran: it never runs. */

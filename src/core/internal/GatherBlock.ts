@@ -124,7 +124,7 @@ export class GatherBlock extends Numbering {
 
   constructor(name: string, count: number, limit: number, effectAt: (index: number) => AnyEffect) {
     super(name, count, limit, effectAt)
-    this.values = new Array(count)
+    this.values = Array.from({ length: count })
   }
 
   protected ended(index: number, exit: AnyExit): void {

@@ -1,5 +1,5 @@
 /** Where a failure came from: the names of the tasks and nurseries that it passed on its way out. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 
 /** One block that a failure has left, and the task in it that failed. */
 export interface Passed {

@@ -8,7 +8,7 @@ import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { wakeUp } from "./Cascade.ts"
 import { named } from "./Named.ts"
 import { Outcome } from "./Outcome.ts"
-import { TaskMember, type TaskOptions } from "./TaskMember.ts"
+import { HandlerMember, TaskMember, type TaskOptions } from "./TaskMember.ts"
 import { Wait, waitIn, WaitQueue } from "./Wait.ts"
 
 /** How a nursery is set up. */
@@ -195,7 +195,7 @@ export class NurseryBlock extends Block {
 
   private taskFailed(task: TaskMember, exit: Exit.Failure<any, any>): void {
     const { handler, onTaskFailure } = this.setup
-    if (handler !== undefined && !task.handler) {
+    if (handler !== undefined && !(task instanceof HandlerMember)) {
       const own = new Outcome()
       if (own.add(exit, (reason) => named(reason, this.name, task.name))) this.supervise(task, own.cause(false), handler)
       return
@@ -204,15 +204,14 @@ export class NurseryBlock extends Block {
     const failed = this.outcome.add(exit, (reason) => named(reason, this.name, task.name))
     // A task that was cancelled by itself is no cancellation of the block.
     if (this.cancelled === undefined) this.outcome.cancelled = cancelledBefore
-    if (failed && (onTaskFailure === "cancel" || task.handler)) this.fail(`${task.name} failed`)
+    if (failed && (onTaskFailure === "cancel" || task instanceof HandlerMember)) this.fail(`${task.name} failed`)
   }
 
   // The handler is a task: the block does not end before it has run. It is
   // uninterruptible, because a failure whose handler was cancelled would be silent.
   private supervise(failed: TaskMember, cause: Cause.Cause<any>, handler: NonNullable<Setup["handler"]>): void {
     const effect = Effect.uninterruptible(Effect.suspend(() => handler(cause, failed)))
-    const task = this.newTask(effect, undefined, { name: `handler of ${failed.name}` })
-    task.handler = true
+    const task = new HandlerMember(this, effect, undefined, ++this.count, { name: `handler of ${failed.name}` })
     this.adopt(task)
     this.start(task)
   }

@@ -6,7 +6,7 @@ import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
 import type { Step } from "./Cascade.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Timer, type Timers, timersFor } from "./Timers.ts"
-import { WaitQueue } from "./Wait.ts"
+import type { WaitQueue } from "./Wait.ts"
 
 /** What a scope makes of its body's end. */
 export interface Shape {

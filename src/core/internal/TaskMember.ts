@@ -15,14 +15,17 @@ export interface TaskOptions {
   readonly ifKeyTaken?: "keep" | "replace"
 }
 
+interface Hearers {
+  readonly waiting: WaitQueue
+  readonly listeners: Set<() => void>
+}
+
 /** It is also the handle that the user holds. */
 export class TaskMember extends Member implements Awaited {
   private declare readonly number: number
   private declare readonly options: TaskOptions | undefined
-  /** Its failure is not handed to a supervisor: it is the supervisor's handler. */
-  declare handler: boolean
-  private declare waiting: WaitQueue | undefined
-  private declare listeners: Set<() => void> | undefined
+  /** Those who want to know when it has ended. */
+  private declare hearers: Hearers | undefined
 
   constructor(
     block: Block,
@@ -34,9 +37,7 @@ export class TaskMember extends Member implements Awaited {
     super(block, effect, context)
     this.number = number
     this.options = options
-    this.handler = false
-    this.waiting = undefined
-    this.listeners = undefined
+    this.hearers = undefined
   }
 
   /** It does not hold the nursery open. */
@@ -84,7 +85,7 @@ export class TaskMember extends Member implements Awaited {
 
   private afterEnd<A, E>(then: () => Exit.Exit<A, E>): Effect.Effect<A, E> {
     return Effect.suspend((): Effect.Effect<A, E> =>
-      this.exit !== undefined ? then() : Effect.flatMap(waitIn(this.waiting ??= new WaitQueue(), "wait for", this), then)
+      this.exit !== undefined ? then() : Effect.flatMap(waitIn(this.heard.waiting, "wait for", this), then)
     )
   }
 
@@ -101,14 +102,19 @@ export class TaskMember extends Member implements Awaited {
 
   /** Calls `listener` when it has ended. Returns what takes the listener away again. */
   listen(listener: () => void): () => void {
-    const listeners = this.listeners ??= new Set()
+    const { listeners } = this.heard
     listeners.add(listener)
     return () => listeners.delete(listener)
   }
 
+  private get heard(): Hearers {
+    return this.hearers ??= { waiting: new WaitQueue(), listeners: new Set() }
+  }
+
   override ended(): void {
-    this.waiting?.wakeAll(Exit.void)
-    if (this.listeners !== undefined) for (const listener of this.listeners) listener()
+    if (this.hearers === undefined) return
+    this.hearers.waiting.wakeAll(Exit.void)
+    for (const listener of this.hearers.listeners) listener()
   }
 
   get state(): "starting" | "running" | "succeeded" | "failed" | "cancelled" {
@@ -125,3 +131,6 @@ export class TaskMember extends Member implements Awaited {
     return { _id: "Task", name: this.name, state: this.state }
   }
 }
+
+/** Runs a supervisor's handler. Its own failure is not handed to the supervisor again. */
+export class HandlerMember extends TaskMember {}
