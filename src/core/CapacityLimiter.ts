@@ -82,8 +82,10 @@ class Hold {
   readonly borrower: unknown
   has = false
   private readonly limiter: Handle
-  /** The borrower is a name by itself. */
-  private readonly given: boolean
+  /** By `acquireFor`: the borrower was named, and is not the task that runs. */
+  readonly given: boolean
+  /** What to go on with when it has waited. */
+  self: AnyEffect = Exit.void
 
   constructor(limiter: Handle, borrower: unknown, given: boolean) {
     this.limiter = limiter
@@ -124,44 +126,53 @@ class Handle implements CapacityLimiter, Step {
   }
 
   withToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    const then = () => self
-    return this.holding((hold) => this.take(hold) ? self : Effect.flatMap(this.wait(hold), then))
+    const run: Effect.Effect<A, E, R> = Effect.withFiber((fiber) => {
+      const hold = new Hold(this, borrowerOf(fiber), false)
+      if (this.isFree) return this.returning(hold, Effect.suspend(() => this.take(hold) ? self : this.wait(hold, run, self)))
+      return this.wait(hold, run, self)
+    })
+    return run
   }
 
   tryWithToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> {
     const some = Effect.map(self, Option.some)
-    return this.holding((hold) => {
-      if (this.take(hold)) return some
-      const conflict = this.conflict(hold)
-      return conflict === undefined ? noneExit : Exit.die(conflict)
+    return Effect.withFiber((fiber) => {
+      const hold = new Hold(this, borrowerOf(fiber), false)
+      return this.returning(hold, Effect.suspend((): Effect.Effect<Option.Option<A>, E, R> => {
+        if (this.take(hold)) return some
+        const conflict = this.conflict(hold)
+        return conflict === undefined ? noneExit : Exit.die(conflict)
+      }))
     })
   }
 
   // What gives the token back is in place before the token is taken, so there is
   // no step between the two in which a cancellation could lose it.
-  private holding<A, E, R>(body: (hold: Hold) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.withFiber((fiber) => {
-      const hold = new Hold(this, borrowerOf(fiber), false)
-      return Effect.onExit(Effect.suspend(() => body(hold)), () => {
-        hold.release()
-        return Exit.void
-      })
+  private returning<A, E, R>(hold: Hold, body: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.onExit(body, () => {
+      hold.release()
+      return Exit.void
     })
   }
 
   acquireFor(borrower: unknown): Effect.Effect<void, Errors.Busy, Scope.Scope> {
-    return Effect.flatMap(Effect.scope, (scope) =>
+    const acquire = (scope: Scope.Scope): Effect.Effect<void, Errors.Busy> =>
       Effect.uninterruptibleMask((restore) => {
         const hold = new Hold(this, borrower, true)
         const registered = Effect.suspend(() => Scope.addFinalizer(scope, Effect.sync(() => hold.release())))
         if (this.take(hold)) return registered
-        return Effect.flatMap(restore(this.wait(hold)), () => registered)
-      }))
+        return Effect.flatMap(restore(this.wait(hold, Exit.void, Exit.void)), () => hold.has ? registered : acquire(scope))
+      })
+    return Effect.flatMap(Effect.scope, acquire)
+  }
+
+  private get isFree(): boolean {
+    return this.waiting.length === 0 && this.holds.size < this.total
   }
 
   /** Takes a token if one is free for a borrower that has none. */
   private take(hold: Hold): boolean {
-    if (this.waiting.length > 0 || this.holds.size >= this.total || this.holds.has(hold.borrower)) return false
+    if (!this.isFree || this.holds.has(hold.borrower)) return false
     this.give(hold)
     return true
   }
@@ -176,19 +187,25 @@ class Handle implements CapacityLimiter, Step {
     return other === undefined ? undefined : new Errors.Busy({ what: `a token of ${this.label}`, holder: String(other.name) })
   }
 
-  private wait(hold: Hold): Effect.Effect<void, any> {
+  /** Waits for a token and goes on with `self`. */
+  private wait<A, E, R>(hold: Hold, again: Effect.Effect<A, E, R>, self: Effect.Effect<A, E, R>): Effect.Effect<A, any, R> {
     return Effect.callback((resume) => {
-      // Asked in the step that registers it: a scheduler may have let others run since.
       const conflict = this.conflict(hold)
-      if (conflict !== undefined || this.take(hold)) {
-        resume(conflict === undefined ? Exit.void : hold.refuse(conflict))
+      if (conflict !== undefined) {
+        resume(hold.refuse(conflict))
         return undefined
       }
+      // Asked in the step that registers it: a scheduler may have let others run since.
+      if (this.isFree) {
+        resume(again)
+        return undefined
+      }
+      hold.self = self as AnyEffect
       const wait = new Wait("wait for a token of", this, hold, resume as (effect: AnyEffect) => void)
       this.waiting.push(wait)
+      // It stays in place until `self` has ended, so it covers the time before `returning` does.
       return Effect.sync(() => {
         wait.leaveNow()
-        // It may have got the token, and been cancelled before it could go on.
         hold.release()
       })
     })
@@ -218,7 +235,8 @@ class Handle implements CapacityLimiter, Step {
       const conflict = this.conflict(hold)
       if (conflict === undefined) {
         this.give(hold)
-        wait.resumeNow(Exit.void)
+        // Made now: as many as have a token, not as many as wait.
+        wait.resumeNow(hold.given ? hold.self : this.returning(hold, hold.self))
       } else wait.resumeNow(hold.refuse(conflict))
     }
   }
