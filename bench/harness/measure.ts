@@ -78,6 +78,8 @@ const start = (
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(JSON.parse(stdout))
       if (signal === "SIGKILL") return resolve(`did not end in ${patienceMillis / 1000} s`)
+      // Node's status for a program whose promise nothing can settle any more.
+      if (code === 13) return resolve("hangs: it waits, and nothing is left that could wake it")
       resolve(reasonIn(stderr) || `exit status ${code ?? signal}`)
     })
   })
