@@ -1,7 +1,7 @@
 /**
  * How fast is this library, beside raw Effect, promises, Effection, asyncio and Trio?
  *
- *     npm run bench                              all cases, five rounds: about fifteen minutes
+ *     npm run bench                              all cases, five rounds: about eight minutes
  *     npm run bench -- spawn cancel              cases whose name begins so
  *     npm run bench -- --quick                   one round, a tenth of the size: does everything run?
  *     npm run bench -- --rounds 9 --json         more rounds; one JSON document instead of tables
@@ -84,6 +84,9 @@ const runCase = async (each: Case, machine: Machine): Promise<CaseResult> => {
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")
   return { case: each, sides: measured }
 }
+
+// Leaves through the handlers of `exit`, which remove what was made under the temporary folder.
+process.once("SIGINT", () => process.exit(130))
 
 const warning = install()
 if (warning !== undefined) console.error(`bench: ${warning}`)
