@@ -18,7 +18,7 @@ import * as Result from "effect/Result"
 import { type AnyEffect, open as openBlock, Place } from "./internal/Block.ts"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
 import { around, millisOf, ScopeBlock, type Shape, stopping, stoppingAround } from "./internal/ScopeBlock.ts"
-import { Wait, waitIn, WaitQueue } from "./internal/Wait.ts"
+import { Wait, waitIn } from "./internal/Wait.ts"
 
 export { CancelReason }
 
@@ -76,7 +76,7 @@ class Handle implements CancelScope {
       const scope = this.#scope
       scope.stop(millisOf("grace", options.grace), options.reason ?? "asked to stop")
       if (scope.closed || isInside(scope)) return Effect.void
-      return waitIn(scope.ended ??= new WaitQueue(), "wait for the end of", scope)
+      return waitIn(scope.ended, "wait for the end of", scope)
     })
   }
   extend(by: Duration.Input): Effect.Effect<void> {

@@ -14,15 +14,34 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { liveTimers, type Timers, TimersId } from "./internal/Timers.ts"
+import type { Step } from "./internal/Cascade.ts"
+import { liveTimers, type Timer, type Timers, TimersId } from "./internal/Timers.ts"
+
+/** A sleeping fiber: the step that the heap calls, and what clears it. */
+class Sleeper implements Step {
+  private readonly resume: (exit: Exit.Exit<void>) => void
+  private readonly timers: Timers
+  private readonly timer: Timer
+  constructor(timers: Timers, at: number, resume: (exit: Exit.Exit<void>) => void) {
+    this.timers = timers
+    this.resume = resume
+    this.timer = timers.set(at, this, Fiber.getCurrent()!)
+  }
+  run(): void {
+    this.resume(Exit.void)
+  }
+  clear(): void {
+    this.timers.clear(this.timer)
+  }
+}
 
 const sleepOn = (timers: Timers, duration: Duration.Duration): Effect.Effect<void> => {
   const millis = Duration.toMillis(duration)
   if (millis <= 0) return Effect.yieldNow
   if (millis === Infinity) return Effect.never
   return Effect.callback<void>((resume) => {
-    const timer = timers.set(timers.now() + millis, { run: () => resume(Exit.void) }, Fiber.getCurrent()!)
-    return Effect.sync(() => timers.clear(timer))
+    const sleeper = new Sleeper(timers, timers.now() + millis, resume)
+    return Effect.sync(() => sleeper.clear())
   })
 }
 

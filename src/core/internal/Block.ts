@@ -184,28 +184,57 @@ export const tellAll = (members: ReadonlyArray<Member>, reason: CancelReason): v
   if (members.length > 0) interruptStep(new Telling(members, reason))
 }
 
+/** Where a block stands on its way: its owner registers it, waits, and goes on. */
+type Phase =
+  /** It is being begun; the owner does not wait yet. */
+  | "entering"
+  /** Everything in it ended before the owner could wait. */
+  | "endedAtOnce"
+  | "waiting"
+  /** The owner has what came out of it, or is about to take it. */
+  | "closed"
+
 export abstract class Block implements Step, BlockView {
   abstract readonly kind: BlockView["kind"]
   abstract readonly name: string
   /** The fiber that opened it. */
-  owner!: AnyFiber
+  declare owner: AnyFiber
   /** The member that the owner belongs to. */
-  parent: Member | undefined = undefined
+  declare parent: Member | undefined
   /** Hears what happens in it, if somebody listens. */
-  recorder: Recorder | undefined = undefined
+  declare recorder: Recorder | undefined
   /** No cancellation from around reaches its members. */
-  shielded = false
+  declare shielded: boolean
   /** A cancellation from around it, which the owner will take when the block has ended. */
-  told: CancelReason | undefined = undefined
-  closed = false
-  cancelledCaught = false
-  first: Member | undefined = undefined
-  last: Member | undefined = undefined
-  previousBeside: Block | undefined = undefined
-  nextBeside: Block | undefined = undefined
-  private resume!: (exit: AnyEffect) => void
-  private entry: "entering" | "ended" | "waiting" = "entering"
-  private ownerIs: "member" | "other" | "interrupted" = "other"
+  declare told: CancelReason | undefined
+  declare cancelledCaught: boolean
+  declare first: Member | undefined
+  declare last: Member | undefined
+  declare previousBeside: Block | undefined
+  declare nextBeside: Block | undefined
+  private declare phase: Phase
+  private declare ownerIs: "member" | "other" | "interrupted"
+  private declare resume: (exit: AnyEffect) => void
+
+  constructor() {
+    this.owner = undefined!
+    this.parent = undefined
+    this.recorder = undefined
+    this.shielded = false
+    this.told = undefined
+    this.cancelledCaught = false
+    this.first = undefined
+    this.last = undefined
+    this.previousBeside = undefined
+    this.nextBeside = undefined
+    this.phase = "entering"
+    this.ownerIs = "other"
+    this.resume = undefined!
+  }
+
+  get closed(): boolean {
+    return this.phase === "closed"
+  }
 
   /** Starts what the block runs. It may end before this returns. */
   abstract begin(): void
@@ -287,7 +316,7 @@ export abstract class Block implements Step, BlockView {
 
   /** Everything in it has ended: the owner goes on when the cascade that led here allows it. */
   finish(): void {
-    if (this.entry === "entering") this.entry = "ended"
+    if (this.phase === "entering") this.phase = "endedAtOnce"
     else wakeUp(this)
   }
 
@@ -295,16 +324,17 @@ export abstract class Block implements Step, BlockView {
   enterAndBegin(owner: AnyFiber, resume: (exit: AnyEffect) => void): AnyEffect | undefined {
     this.enter(owner, resume)
     this.begin()
-    if (this.entry === "ended") {
+    if (this.phase !== "entering") {
       this.run()
       return undefined
     }
-    this.entry = "waiting"
+    this.phase = "waiting"
     return Effect.suspend(() => this.closed ? Exit.void : this.ownerInterrupted())
   }
 
   run(): void {
-    this.closed = true
+    const atOnce = this.phase === "endedAtOnce"
+    this.phase = "closed"
     const exit = this.result()
     this.leave()
     this.recorder?.closed(this, exit)
@@ -319,7 +349,7 @@ export abstract class Block implements Step, BlockView {
     this.resume(exit)
     // The owner has taken the result and gone on to where it waits next, or, if
     // the block ended before it could wait, takes the result after us.
-    if (this.entry === "ended") {
+    if (atOnce) {
       this.owner.currentDispatcher.scheduleTask(() => interruptStep({ run: () => tell(parent, told) }), 0)
     } else tell(parent, told)
   }

@@ -6,7 +6,7 @@ import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
 import type { Step } from "./Cascade.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Timer, type Timers, timersFor } from "./Timers.ts"
-import type { WaitQueue } from "./Wait.ts"
+import { WaitQueue } from "./Wait.ts"
 
 /** What a scope makes of its body's end. */
 export interface Shape {
@@ -27,27 +27,32 @@ class AtDeadline implements Step {
   }
 }
 
-export class ScopeBlock extends Block {
-  readonly shape: Shape
-  readonly name: string
-  readonly body: (scope: ScopeBlock) => AnyEffect
-  /** The time that it was given when it was opened, in milliseconds. */
-  limit: number
-  /** When its time is up, in milliseconds of the Clock's monotonic time. */
-  deadline = Infinity
-  /** When the grace of a stop is over. */
-  graceEnds = Infinity
-  /** Why it was cancelled, from the moment it was. */
-  reason: CancelReason | undefined = undefined
+/** What a scope needs only when somebody asks it to stop, or waits for its end. */
+interface Ending {
   /** Why it was asked to stop. */
-  stopReason: CancelReason | undefined = undefined
-  /** A body that ends as soon as a scope around is asked to stop. */
-  readonly endsOnStop: boolean
+  stopReason: CancelReason | undefined
+  /** When the grace of a stop is over. */
+  graceEnds: number
+  graceTimer: Timer | undefined
   /** Fibers that wait until it has ended. */
-  ended: WaitQueue | undefined = undefined
-  private timer: Timer | undefined = undefined
-  private graceTimer: Timer | undefined = undefined
-  private exit: AnyExit = Exit.void
+  readonly ended: WaitQueue
+}
+
+export class ScopeBlock extends Block {
+  declare readonly shape: Shape
+  declare readonly name: string
+  private declare body: ((scope: ScopeBlock) => AnyEffect) | undefined
+  /** The time that it was given when it was opened, in milliseconds. */
+  declare readonly limit: number
+  /** When its time is up, in milliseconds of the Clock's monotonic time. */
+  declare deadline: number
+  /** Why it was cancelled, from the moment it was. */
+  declare reason: CancelReason | undefined
+  /** A body that ends as soon as a scope around is asked to stop. */
+  declare readonly endsOnStop: boolean
+  private declare ending: Ending | undefined
+  private declare timer: Timer | undefined
+  private declare exit: AnyExit | undefined
 
   constructor(shape: Shape, name: string, body: (scope: ScopeBlock) => AnyEffect, limit: number, endsOnStop = false) {
     super()
@@ -56,7 +61,29 @@ export class ScopeBlock extends Block {
     this.body = body
     this.limit = limit
     this.endsOnStop = endsOnStop
+    this.deadline = Infinity
+    this.reason = undefined
+    this.ending = undefined
+    this.timer = undefined
+    this.exit = undefined
     if (shape.kind === "shield") this.shielded = true
+  }
+
+  private get endingParts(): Ending {
+    return this.ending ??= { stopReason: undefined, graceEnds: Infinity, graceTimer: undefined, ended: new WaitQueue() }
+  }
+
+  get stopReason(): CancelReason | undefined {
+    return this.ending?.stopReason
+  }
+
+  get graceEnds(): number {
+    return this.ending === undefined ? Infinity : this.ending.graceEnds
+  }
+
+  /** Fibers that wait until it has ended. */
+  get ended(): WaitQueue {
+    return this.endingParts.ended
   }
 
   get kind(): Shape["kind"] {
@@ -73,7 +100,8 @@ export class ScopeBlock extends Block {
 
   begin(): void {
     if (this.limit !== Infinity) this.deadline = this.timers.now() + this.limit
-    const member = new Member(this, this.body(this), undefined)
+    const member = new Member(this, this.body!(this), undefined)
+    this.body = undefined
     this.link(member)
     this.start(member)
     // The body has run to where it first waits: a limit of 0 ends it there.
@@ -91,8 +119,9 @@ export class ScopeBlock extends Block {
   }
 
   result(): AnyExit {
-    const { exit, reason } = this
-    this.ended?.wakeAll(Exit.void)
+    const exit = this.exit!
+    const reason = this.reason
+    this.ending?.ended.wakeAll(Exit.void)
     if (exit._tag === "Success") return this.shape.value(exit)
     const outcome = new Outcome()
     outcome.add(exit)
@@ -136,16 +165,18 @@ export class ScopeBlock extends Block {
   /** Asks everybody inside to stop, and cancels them when the grace is over. */
   stop(graceMillis: number, message: string): void {
     if (this.reason !== undefined || this.closed) return
+    const ending = this.endingParts
     const ends = this.timers.now() + graceMillis
-    const first = this.stopReason === undefined
-    this.stopReason ??= reasonNow("shutdown", this.name, message, this)
-    if (ends < this.graceEnds) {
-      this.graceEnds = ends
-      if (this.graceTimer !== undefined) this.timers.clear(this.graceTimer)
+    const first = ending.stopReason === undefined
+    ending.stopReason ??= reasonNow("shutdown", this.name, message, this)
+    // A second stop may shorten the grace.
+    if (ends < ending.graceEnds) {
+      ending.graceEnds = ends
       if (graceMillis <= 0) return this.expire("shutdown")
-      if (ends !== Infinity) this.graceTimer = this.timers.set(ends, new AtDeadline(this, "shutdown"), this.owner)
+      if (ending.graceTimer !== undefined) this.timers.clear(ending.graceTimer)
+      if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, new AtDeadline(this, "shutdown"), this.owner)
     }
-    if (first) announceStop(this, this.stopReason)
+    if (first) announceStop(this, ending.stopReason)
   }
 
   private arm(): void {
@@ -163,9 +194,10 @@ export class ScopeBlock extends Block {
 
   private disarm(): void {
     this.clear()
-    if (this.graceTimer === undefined) return
-    this.timers.clear(this.graceTimer)
-    this.graceTimer = undefined
+    const ending = this.ending
+    if (ending?.graceTimer === undefined) return
+    this.timers.clear(ending.graceTimer)
+    ending.graceTimer = undefined
   }
 }
 

@@ -13,7 +13,6 @@ import { type Step, together } from "./Cascade.ts"
 
 /** A deadline that is set. `step` is taken away when it is cleared or due. */
 export interface Timer {
-  readonly at: number
   step: Step | undefined
 }
 
@@ -27,10 +26,15 @@ export interface Timers {
 /** A Clock with timers of its own has them under this key. */
 export const TimersId = "~effect-nursery/Timers"
 
-interface Entry extends Timer {
-  readonly at: number
-  readonly order: number
-  step: Step | undefined
+class Entry implements Timer {
+  declare readonly at: number
+  declare readonly order: number
+  declare step: Step | undefined
+  constructor(at: number, order: number, step: Step) {
+    this.at = at
+    this.order = order
+    this.step = step
+  }
 }
 
 /** A 4-ary heap with lazy deletion: clearing is a write, and the dead are swept when they are the majority. */
@@ -44,7 +48,7 @@ export class TimerHeap {
   }
 
   add(at: number, step: Step): Timer {
-    const entry: Entry = { at, order: this.count++, step }
+    const entry = new Entry(at, this.count++, step)
     this.live++
     this.entries.push(entry)
     this.siftUp(this.entries.length - 1)
@@ -215,7 +219,7 @@ class SleepingTimers implements Timers {
   }
 
   set(at: number, step: Step, fiber: Fiber.Fiber<unknown, unknown>): Timer {
-    const timer: Timer = { at, step }
+    const timer: Timer = { step }
     if (at === Infinity) return timer
     const sleeper = Effect.runForkWith(fiber.context)(this.clock.sleep(Duration.millis(at - this.now())))
     this.sleepers.set(timer, sleeper)

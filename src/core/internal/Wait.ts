@@ -4,13 +4,17 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { type AnyEffect, type AnyFiber, type Member, type MemberWait, Place } from "./Block.ts"
 import { type Step, wakeUp } from "./Cascade.ts"
-import { RecorderKey } from "./Recorder.ts"
+import { type Recorder, RecorderKey } from "./Recorder.ts"
 
 /** Something that is waited for. */
 export interface Awaited {
   /** Such as `channel orders`. */
   readonly label: string
 }
+
+// A task's block has looked the recorder up already.
+const recorderOf = (fiber: AnyFiber, place: Member | undefined): Recorder | undefined =>
+  place === undefined ? fiber.getRef(RecorderKey) : place.block.recorder
 
 /** One fiber that waits. */
 export class Wait implements Step, MemberWait {
@@ -40,7 +44,7 @@ export class Wait implements Step, MemberWait {
       this.beside = place.waits
       place.sides.waits = this
     }
-    fiber.getRef(RecorderKey)?.waiting(this)
+    recorderOf(fiber, place)?.waiting(this)
   }
 
   get label(): string {
@@ -82,8 +86,8 @@ export class Wait implements Step, MemberWait {
   private over(): void {
     if (this.state === "over") return
     this.state = "over"
-    this.fiber.getRef(RecorderKey)?.resumed(this)
     const place = this.place
+    recorderOf(this.fiber, place)?.resumed(this)
     if (place === undefined) return
     if (place.waits === this) place.sides.waits = this.beside
     else {
