@@ -12,7 +12,6 @@
  * everybody below the cancelled scope has been told.
  */
 import * as Fiber from "effect/Fiber"
-import * as Scheduler from "effect/Scheduler"
 
 /** A step of a cascade. Blocks and waiters are steps themselves, which saves a closure each. */
 export interface Step {
@@ -78,18 +77,21 @@ const stop = (): void => {
 }
 
 let paused = false
-const fallback = /* @__PURE__ */ new Scheduler.MixedScheduler()
 
-// The rest goes to a dispatcher of the program's own scheduler, so that a
-// virtual clock or an exploring scheduler knows of it.
+const goOn = (): void => {
+  if (!paused) return
+  paused = false
+  if (!running) drain()
+}
+
+// The rest goes to a dispatcher of the program's own scheduler, so that a virtual
+// clock or an exploring scheduler knows of it. That program may be abandoned before
+// the turn comes, and the queue belongs to all: then the host's timer takes over.
 const pause = (): void => {
   if (!paused) {
     paused = true
-    const dispatcher = Fiber.getCurrent()?.currentDispatcher ?? fallback.makeDispatcher()
-    dispatcher.scheduleTask(() => {
-      paused = false
-      if (!running) drain()
-    }, 0)
+    Fiber.getCurrent()?.currentDispatcher.scheduleTask(goOn, 0)
+    setTimeout(goOn, 0)
   }
   stop()
 }

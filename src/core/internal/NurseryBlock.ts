@@ -44,6 +44,7 @@ export class NurseryBlock extends Block {
   private cancelled: CancelReason | undefined = undefined
   private readonly starting: Array<TaskMember> = []
   private nextStart = 0
+  private startsScheduled = false
   private keys: Map<unknown, TaskMember> | undefined = undefined
   private idle: WaitQueue | undefined = undefined
   private room: WaitQueue | undefined = undefined
@@ -152,10 +153,11 @@ export class NurseryBlock extends Block {
   // All starts of one turn share one scheduled step.
   private startLater(task: TaskMember): void {
     this.starting.push(task)
-    if (this.starting.length === 1) this.scheduleStarts()
+    if (!this.startsScheduled) this.scheduleStarts()
   }
 
   private scheduleStarts(): void {
+    this.startsScheduled = true
     this.owner.currentDispatcher.scheduleTask(this.startSome, 0)
   }
 
@@ -168,9 +170,13 @@ export class NurseryBlock extends Block {
       // It was cancelled before its turn came.
       if (task.exit === undefined) this.startNow(task)
     }
-    if (this.nextStart < starting.length) return this.scheduleStarts()
-    starting.length = 0
-    this.nextStart = 0
+    if (this.nextStart * 2 >= starting.length) {
+      // A chain of tasks that start each other would otherwise let it grow for ever.
+      starting.splice(0, this.nextStart)
+      this.nextStart = 0
+    }
+    if (starting.length > 0) this.scheduleStarts()
+    else this.startsScheduled = false
   }
 
   memberEnded(member: Member, exit: AnyExit): void {
