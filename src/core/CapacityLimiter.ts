@@ -60,26 +60,12 @@ export interface Statistics {
   readonly borrowers: ReadonlyArray<unknown>
 }
 
-/**
- * Who a fiber borrows for. The body of a scope, time limit or nursery does the
- * work of the task around it; only a fiber that the library did not start, or a
- * branch that Effect forked inside a task, stands for itself.
- */
-const borrowerOf = (fiber: AnyFiber): Member | AnyFiber => {
-  let member = fiber.getRef(Place)
-  if (member === undefined || member.fiber !== fiber) return fiber
-  // Tasks and the branches of gather are of other classes.
-  while (member.constructor === Member) {
-    const { owner, parent } = member.block as Member["block"]
-    if (parent === undefined || parent.fiber !== owner) return owner
-    member = parent
-  }
-  return member
-}
-
 /** One use of a token, from asking for it to giving it back. */
 class Hold {
+  /** The fiber that asked, or what was given to `acquireFor`. */
   readonly borrower: unknown
+  /** The task or body that the fiber belongs to. */
+  readonly place: Member | undefined
   has = false
   private readonly limiter: Handle
   /** By `acquireFor`: the borrower was named, and is not the task that runs. */
@@ -87,25 +73,45 @@ class Hold {
   /** What to go on with when it has waited. */
   self: AnyEffect = Exit.void
 
-  constructor(limiter: Handle, borrower: unknown, given: boolean) {
+  constructor(limiter: Handle, borrower: unknown, place: Member | undefined, given: boolean) {
     this.limiter = limiter
     this.borrower = borrower
+    this.place = place
     this.given = given
   }
 
   get name(): unknown {
     if (this.given) return this.borrower
-    const borrower = this.borrower as Member | AnyFiber
-    return borrower instanceof Member ? borrower.task : `fiber #${borrower.id}`
-  }
-
-  /** A task that waits for itself is a mistake in the program; for a borrower that was named it may happen. */
-  refuse(conflict: Errors.Busy): Exit.Exit<never, Errors.Busy> {
-    return this.given ? Exit.fail(conflict) : Exit.die(conflict)
+    const fiber = this.borrower as AnyFiber
+    return this.place !== undefined && mayBeOf(fiber, this.place) ? this.place.task : `fiber #${fiber.id}`
   }
 
   release(): void {
     if (this.has) this.limiter.takeBack(this)
+  }
+}
+
+/** Whether a fiber is the one that the library started for a member. It is not known while that runs for the first time. */
+const mayBeOf = (fiber: AnyFiber, member: Member): boolean => member.fiber === undefined || member.fiber === fiber
+
+/**
+ * The hold that the fiber would wait for itself for: its own, or that of a fiber
+ * around it that waits for it. The body of a scope, time limit or nursery does
+ * the work of the task around it; a task, a branch of gather and a fiber that
+ * Effect forked stand for themselves.
+ */
+const holdAround = (holds: ReadonlyMap<unknown, Hold>, hold: Hold): Hold | "unsure" | undefined => {
+  let fiber = hold.borrower as AnyFiber
+  let sure = true
+  for (let place = hold.place;;) {
+    const other = holds.get(fiber)
+    if (other !== undefined) return sure ? other : "unsure"
+    // Tasks and the branches of gather are of other classes.
+    if (place === undefined || place.constructor !== Member || !mayBeOf(fiber, place)) return undefined
+    sure &&= place.fiber !== undefined
+    const block: Member["block"] = place.block
+    fiber = block.owner
+    place = block.parent
   }
 }
 
@@ -127,7 +133,7 @@ class Handle implements CapacityLimiter, Step {
 
   withToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const run: Effect.Effect<A, E, R> = Effect.withFiber((fiber) => {
-      const hold = new Hold(this, borrowerOf(fiber), false)
+      const hold = new Hold(this, fiber, fiber.getRef(Place), false)
       if (this.isFree) return this.returning(hold, Effect.suspend(() => this.take(hold) ? self : this.wait(hold, run, self)))
       return this.wait(hold, run, self)
     })
@@ -136,14 +142,14 @@ class Handle implements CapacityLimiter, Step {
 
   tryWithToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> {
     const some = Effect.map(self, Option.some)
-    return Effect.withFiber((fiber) => {
-      const hold = new Hold(this, borrowerOf(fiber), false)
-      return this.returning(hold, Effect.suspend((): Effect.Effect<Option.Option<A>, E, R> => {
+    const run: Effect.Effect<Option.Option<A>, E, R> = Effect.withFiber((fiber) => {
+      const hold = new Hold(this, fiber, fiber.getRef(Place), false)
+      return this.returning(hold, Effect.suspend(() => {
         if (this.take(hold)) return some
-        const conflict = this.conflict(hold)
-        return conflict === undefined ? noneExit : Exit.die(conflict)
+        return this.refusal(hold, run as AnyEffect) ?? noneExit
       }))
     })
+    return run
   }
 
   // What gives the token back is in place before the token is taken, so there is
@@ -158,7 +164,7 @@ class Handle implements CapacityLimiter, Step {
   acquireFor(borrower: unknown): Effect.Effect<void, Errors.Busy, Scope.Scope> {
     const acquire = (scope: Scope.Scope): Effect.Effect<void, Errors.Busy> =>
       Effect.uninterruptibleMask((restore) => {
-        const hold = new Hold(this, borrower, true)
+        const hold = new Hold(this, borrower, undefined, true)
         const registered = Effect.suspend(() => Scope.addFinalizer(scope, Effect.sync(() => hold.release())))
         if (this.take(hold)) return registered
         return Effect.flatMap(restore(this.wait(hold, Exit.void, Exit.void)), () => hold.has ? registered : acquire(scope))
@@ -172,7 +178,7 @@ class Handle implements CapacityLimiter, Step {
 
   /** Takes a token if one is free for a borrower that has none. */
   private take(hold: Hold): boolean {
-    if (!this.isFree || this.holds.has(hold.borrower)) return false
+    if (!this.isFree || this.around(hold) !== undefined) return false
     this.give(hold)
     return true
   }
@@ -182,22 +188,29 @@ class Handle implements CapacityLimiter, Step {
     this.holds.set(hold.borrower, hold)
   }
 
-  private conflict(hold: Hold): Errors.Busy | undefined {
-    const other = this.holds.get(hold.borrower)
-    return other === undefined ? undefined : new Errors.Busy({ what: `a token of ${this.label}`, holder: String(other.name) })
+  private around(hold: Hold): Hold | "unsure" | undefined {
+    if (this.holds.size === 0) return undefined
+    return hold.given ? this.holds.get(hold.borrower) : holdAround(this.holds, hold)
+  }
+
+  /** What to answer to a borrower that has a token already. */
+  private refusal(hold: Hold, again: AnyEffect): Effect.Effect<never, any> | undefined {
+    const other = this.around(hold)
+    if (other === undefined) return undefined
+    // In the next turn it is known which fiber is whose.
+    if (other === "unsure") return Effect.andThen(Effect.yieldNow, again) as Effect.Effect<never>
+    const busy = new Errors.Busy({ what: `a token of ${this.label}`, holder: String(other.name) })
+    // A task that would wait for itself is a mistake in the program; a borrower that was named may well have a token.
+    return hold.given ? Exit.fail(busy) : Exit.die(busy)
   }
 
   /** Waits for a token and goes on with `self`. */
   private wait<A, E, R>(hold: Hold, again: Effect.Effect<A, E, R>, self: Effect.Effect<A, E, R>): Effect.Effect<A, any, R> {
     return Effect.callback((resume) => {
-      const conflict = this.conflict(hold)
-      if (conflict !== undefined) {
-        resume(hold.refuse(conflict))
-        return undefined
-      }
+      const refusal = this.refusal(hold, again as AnyEffect)
       // Asked in the step that registers it: a scheduler may have let others run since.
-      if (this.isFree) {
-        resume(again)
+      if (refusal !== undefined || this.isFree) {
+        resume(refusal ?? again)
         return undefined
       }
       hold.self = self as AnyEffect
@@ -228,16 +241,20 @@ class Handle implements CapacityLimiter, Step {
     this.serving = false
     // Who is resumed may give its token back at once. That one has a step of its
     // own, so that a long queue of short bodies does not keep everybody else out.
-    for (let free = this.total - this.holds.size; free > 0 && this.holds.size < this.total; free--) {
+    for (let free = this.total - this.holds.size; free > 0 && this.holds.size < this.total;) {
       const wait = this.waiting.first
       if (wait === undefined) return
       const hold = wait.brought as Hold
-      const conflict = this.conflict(hold)
-      if (conflict === undefined) {
-        this.give(hold)
-        // Made now: as many as have a token, not as many as wait.
-        wait.resumeNow(hold.given ? hold.self : this.returning(hold, hold.self))
-      } else wait.resumeNow(hold.refuse(conflict))
+      // Only a named borrower can have got one while it waited.
+      const refusal = hold.given ? this.refusal(hold, hold.self) : undefined
+      if (refusal !== undefined) {
+        wait.resumeNow(refusal)
+        continue
+      }
+      free--
+      this.give(hold)
+      // Made now: as many as have a token, not as many as wait.
+      wait.resumeNow(hold.given ? hold.self : this.returning(hold, hold.self))
     }
   }
 
