@@ -10,12 +10,12 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** `this.recorder?.opened(this)` and `fiber.getRef(RecorderKey)?.waiting(this)` */
-const call = /[\w.]+\.(?:recorder|getRef\(RecorderKey\))\?\.\w+\([^()\n]*\)/g
-/** `this.recorder = owner.getRef(RecorderKey)` */
-const lookUp = /[\w.]+\.recorder = \w+\.getRef\(RecorderKey\)/g
+/** `this.recorder?.opened(this)` and `recorderOf(fiber, place)?.waiting(this)` */
+const call = /(?:[\w.]+\.recorder|recorderOf\([^()\n]*\))\?\.\w+\([^()\n]*\)/g
+/** `this.recorder = recorderFor(owner)` */
+const lookUp = /[\w.]+\.recorder = recorderFor\(\w+\)/g
 /** A place that neither of them has found: the source has changed its ways, and so must this file. */
-const left = /recorder\?\.|getRef\(RecorderKey\)/
+const left = /recorder\?\.|= recorderFor\(|recorderOf\([^()\n]*\)\?\./
 
 const copy = (from: string, to: string): string => {
   cpSync(join(from, "package.json"), join(to, "package.json"))

@@ -14,11 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type { Step } from "./internal/Cascade.ts"
-import { liveTimers, type Timer, type Timers, TimersId } from "./internal/Timers.ts"
+import { type Due, liveTimers, type Timer, type Timers, TimersId } from "./internal/Timers.ts"
 
-/** A sleeping fiber: the step that the heap calls, and what clears it. */
-class Sleeper implements Step {
+/** A sleeping fiber: what the heap calls, and what takes it out. */
+class Sleeper implements Due {
   private readonly resume: (exit: Exit.Exit<void>) => void
   private readonly timers: Timers
   private readonly timer: Timer
@@ -27,7 +26,7 @@ class Sleeper implements Step {
     this.resume = resume
     this.timer = timers.set(at, this, Fiber.getCurrent()!)
   }
-  run(): void {
+  onDeadline(): void {
     this.resume(Exit.void)
   }
   clear(): void {

@@ -10,7 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { type Block, type Member, Place, roots } from "./internal/Block.ts"
-import { RecorderKey } from "./internal/Recorder.ts"
+import { recorded } from "./internal/Recorder.ts"
 import { ScopeBlock } from "./internal/ScopeBlock.ts"
 import { TaskMember } from "./internal/TaskMember.ts"
 
@@ -256,4 +256,4 @@ export const toJson = (nodes: ReadonlyArray<Node>): string => JSON.stringify(nod
  * @since 0.1.0
  */
 export const record = (recorder: Recorder) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(self, RecorderKey, recorder)
+  recorded(self, recorder)

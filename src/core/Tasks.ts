@@ -360,7 +360,7 @@ export const wait = <A, E>(
       if (left === 0 || until === "firstCompleted" || (until === "firstFailure" && failed(task.exit!))) over()
     }
     for (const task of living) stopListening.push(task.listen(listener(task)))
-    if (limit !== Infinity) timer = timers.set(timers.now() + limit, { run: over }, fiber)
+    if (limit !== Infinity) timer = timers.set(timers.now() + limit, { onDeadline: over }, fiber)
     return Effect.andThen(Effect.sync(stop), waiting.leave)
   })
 

@@ -99,8 +99,8 @@ class Run {
     const nanos = () => BigInt(Math.round(this.millis * 1e6))
     const timers: Timers = {
       now: millis,
-      set: (at, step) => {
-        const timer = this.heap.add(at, step)
+      set: (at, due) => {
+        const timer = this.heap.add(at, due)
         this.wakeLoop?.()
         return timer
       },
@@ -118,7 +118,7 @@ class Run {
         if (length <= 0) return Effect.yieldNow
         if (length === Infinity) return Effect.never
         return Effect.callback<void>((resume) => {
-          const timer = timers.set(this.millis + length, { run: () => resume(Exit.void) }, Fiber.getCurrent()!)
+          const timer = timers.set(this.millis + length, { onDeadline: () => resume(Exit.void) }, Fiber.getCurrent()!)
           return Effect.sync(() => timers.clear(timer))
         })
       },

@@ -23,7 +23,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
 import { interruptStep, type Step, wakeUp } from "./Cascade.ts"
-import { type BlockView, type MemberView, type Recorder, RecorderKey, type WaitView } from "./Recorder.ts"
+import { type BlockView, type MemberView, type Recorder, recorderFor, type WaitView } from "./Recorder.ts"
 import { timersFor } from "./Timers.ts"
 
 export type AnyFiber = Fiber.Fiber<any, any>
@@ -254,7 +254,7 @@ export abstract class Block implements Step, BlockView {
     this.owner = owner
     this.resume = resume
     const parent = this.parent = owner.getRef(Place)
-    this.recorder = owner.getRef(RecorderKey)
+    this.recorder = recorderFor(owner)
     if (!isInterruptible(owner)) this.shielded = true
     if (parent === undefined) {
       this.putBeside(firstRoot)

@@ -194,7 +194,7 @@ export class RaceBlock extends Numbering {
   private arm(): void {
     if (this.stagger <= 0 || !this.hasNext || this.stagger === Infinity) return
     const timers = timersFor(this.owner)
-    this.timer = timers.set(timers.now() + this.stagger, { run: () => this.nextOne() }, this.owner)
+    this.timer = timers.set(timers.now() + this.stagger, { onDeadline: () => this.nextOne() }, this.owner)
   }
 
   private disarm(): void {

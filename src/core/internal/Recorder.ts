@@ -1,6 +1,8 @@
 /** What a recorder is told of a running program. The classes that fit these views stand in Block.ts and Wait.ts. */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type { CancelReason } from "./CancelReason.ts"
 
 /** A nursery, scope, gather, race … that is open. */
@@ -38,6 +40,22 @@ export interface Recorder {
   resumed(wait: WaitView): void
 }
 
-export const RecorderKey = Context.Reference<Recorder | undefined>("effect-nursery/Recorder", {
+const RecorderKey = Context.Reference<Recorder | undefined>("effect-nursery/Recorder", {
   defaultValue: () => undefined
 })
+
+// Programs that are being recorded in this process. While there are none, nobody
+// looks a recorder up, which is most of what the hooks would cost.
+let recording = 0
+
+/** The recorder of the program that a fiber belongs to. */
+export const recorderFor = (fiber: Fiber.Fiber<unknown, unknown>): Recorder | undefined =>
+  recording === 0 ? undefined : fiber.getRef(RecorderKey)
+
+/** Runs an effect whose blocks, tasks and waits a recorder is told of. */
+export const recorded = <A, E, R>(self: Effect.Effect<A, E, R>, recorder: Recorder): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => recording++),
+    () => Effect.provideService(self, RecorderKey, recorder),
+    () => Effect.sync(() => recording--)
+  )

@@ -3,9 +3,8 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import { type AnyEffect, type AnyExit, Block, Member, reasonNow, tellAll } from "./Block.ts"
 import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
-import type { Step } from "./Cascade.ts"
 import { Outcome } from "./Outcome.ts"
-import { type Timer, type Timers, timersFor } from "./Timers.ts"
+import { type Due, type Timer, type Timers, timersFor } from "./Timers.ts"
 import { WaitQueue } from "./Wait.ts"
 
 /** What a scope makes of its body's end. */
@@ -13,18 +12,6 @@ export interface Shape {
   readonly kind: "scope" | "timeout" | "shield"
   readonly value: (exit: Exit.Success<any, any>) => AnyExit
   readonly caught: (scope: ScopeBlock, reason: CancelReason) => AnyExit
-}
-
-class AtDeadline implements Step {
-  private readonly scope: ScopeBlock
-  private readonly source: "deadline" | "shutdown"
-  constructor(scope: ScopeBlock, source: "deadline" | "shutdown") {
-    this.scope = scope
-    this.source = source
-  }
-  run(): void {
-    this.scope.expire(this.source)
-  }
 }
 
 /** What a scope needs only when somebody asks it to stop, or waits for its end. */
@@ -38,7 +25,7 @@ interface Ending {
   readonly ended: WaitQueue
 }
 
-export class ScopeBlock extends Block {
+export class ScopeBlock extends Block implements Due {
   declare readonly shape: Shape
   declare readonly name: string
   private declare body: ((scope: ScopeBlock) => AnyEffect) | undefined
@@ -52,6 +39,7 @@ export class ScopeBlock extends Block {
   declare readonly endsOnStop: boolean
   private declare ending: Ending | undefined
   private declare timer: Timer | undefined
+  private declare ownTimers: Timers | undefined
   private declare exit: AnyExit | undefined
 
   constructor(shape: Shape, name: string, body: (scope: ScopeBlock) => AnyEffect, limit: number, endsOnStop = false) {
@@ -65,6 +53,7 @@ export class ScopeBlock extends Block {
     this.reason = undefined
     this.ending = undefined
     this.timer = undefined
+    this.ownTimers = undefined
     this.exit = undefined
     if (shape.kind === "shield") this.shielded = true
   }
@@ -94,8 +83,8 @@ export class ScopeBlock extends Block {
     return `${this.kind} ${this.name}`
   }
 
-  get timers(): Timers {
-    return timersFor(this.owner)
+  private get timers(): Timers {
+    return this.ownTimers ??= timersFor(this.owner)
   }
 
   begin(): void {
@@ -150,7 +139,11 @@ export class ScopeBlock extends Block {
     this.cancelMembers(reason)
   }
 
-  expire(source: "deadline" | "shutdown"): void {
+  onDeadline(): void {
+    this.expire("deadline")
+  }
+
+  private expire(source: "deadline" | "shutdown"): void {
     if (this.reason !== undefined || this.closed) return
     const at = source === "deadline" ? this.deadline : this.graceEnds
     const message = source === "deadline" ? "its time was up" : this.stopReason!.message
@@ -177,7 +170,7 @@ export class ScopeBlock extends Block {
       ending.graceEnds = ends
       if (graceMillis <= 0) return this.expire("shutdown")
       if (ending.graceTimer !== undefined) this.timers.clear(ending.graceTimer)
-      if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, new AtDeadline(this, "shutdown"), this.owner)
+      if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, { onDeadline: () => this.expire("shutdown") }, this.owner)
     }
     if (first) announceStop(this, ending.stopReason)
   }
@@ -189,7 +182,7 @@ export class ScopeBlock extends Block {
   // Without another look at the time, which is a fifth of what a limit costs.
   private arm(): void {
     if (this.deadline === Infinity || this.reason !== undefined) return
-    this.timer = this.timers.set(this.deadline, new AtDeadline(this, "deadline"), this.owner)
+    this.timer = this.timers.set(this.deadline, this, this.owner)
   }
 
   private clear(): void {

@@ -9,17 +9,22 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { type Step, together } from "./Cascade.ts"
+import { together } from "./Cascade.ts"
 
-/** A deadline that is set. `step` is taken away when it is cleared or due. */
-export interface Timer {
-  step: Step | undefined
+/** What a deadline is for. Scopes are that themselves, which saves an object each. */
+export interface Due {
+  onDeadline(): void
 }
 
-/** What can call a step at a time. Times are milliseconds of the Clock's monotonic time. */
+/** A deadline that is set. `due` is taken away when it is cleared or over. */
+export interface Timer {
+  due: Due | undefined
+}
+
+/** What can call somebody at a time. Times are milliseconds of the Clock's monotonic time. */
 export interface Timers {
   now(): number
-  set(at: number, step: Step, fiber: Fiber.Fiber<unknown, unknown>): Timer
+  set(at: number, due: Due, fiber: Fiber.Fiber<unknown, unknown>): Timer
   clear(timer: Timer): void
 }
 
@@ -29,11 +34,11 @@ export const TimersId = "~effect-nursery/Timers"
 class Entry implements Timer {
   declare readonly at: number
   declare readonly order: number
-  declare step: Step | undefined
-  constructor(at: number, order: number, step: Step) {
+  declare due: Due | undefined
+  constructor(at: number, order: number, due: Due) {
     this.at = at
     this.order = order
-    this.step = step
+    this.due = due
   }
 }
 
@@ -47,8 +52,8 @@ export class TimerHeap {
     return this.live
   }
 
-  add(at: number, step: Step): Timer {
-    const entry = new Entry(at, this.count++, step)
+  add(at: number, due: Due): Timer {
+    const entry = new Entry(at, this.count++, due)
     this.live++
     this.entries.push(entry)
     this.siftUp(this.entries.length - 1)
@@ -56,8 +61,8 @@ export class TimerHeap {
   }
 
   remove(timer: Timer): void {
-    if (timer.step === undefined) return
-    timer.step = undefined
+    if (timer.due === undefined) return
+    timer.due = undefined
     this.live--
     if (this.live === 0) this.entries.length = 0
     else if (this.entries.length > 64 && this.entries.length > 2 * this.live) this.sweep()
@@ -67,20 +72,20 @@ export class TimerHeap {
   next(): number {
     while (this.entries.length > 0) {
       const first = this.entries[0]!
-      if (first.step !== undefined) return first.at
+      if (first.due !== undefined) return first.at
       this.pop()
     }
     return Infinity
   }
 
   /** Takes the next deadline out if it is due at `now`. */
-  takeDue(now: number): Step | undefined {
+  takeDue(now: number): Due | undefined {
     if (this.next() > now) return undefined
     const entry = this.pop()
-    const step = entry.step!
-    entry.step = undefined
+    const due = entry.due!
+    entry.due = undefined
     this.live--
-    return step
+    return due
   }
 
   private before(a: Entry, b: Entry): boolean {
@@ -127,16 +132,16 @@ export class TimerHeap {
   }
 
   private sweep(): void {
-    this.entries = this.entries.filter((entry) => entry.step !== undefined)
+    this.entries = this.entries.filter((entry) => entry.due !== undefined)
     for (let i = (this.entries.length - 2) >> 2; i >= 0; i--) this.siftDown(i)
   }
 }
 
-/** Runs every step that is due. All of them are told before anybody is woken, so of equal deadlines the outer one wins. */
+/** Calls everybody who is due. All of them are told before anybody is woken, so of equal deadlines the outer one wins. */
 export const fireDue = (heap: TimerHeap, now: () => number): void =>
   together(() => {
-    const due = now()
-    for (let step = heap.takeDue(due); step !== undefined; step = heap.takeDue(due)) step.run()
+    const time = now()
+    for (let due = heap.takeDue(time); due !== undefined; due = heap.takeDue(time)) due.onDeadline()
   })
 
 interface Handle {
@@ -164,8 +169,8 @@ class LiveTimers implements Timers {
     return performance.now() + this.offset
   }
 
-  set(at: number, step: Step): Timer {
-    const timer = this.heap.add(at, step)
+  set(at: number, due: Due): Timer {
+    const timer = this.heap.add(at, due)
     if (this.heap.size === 1) this.handle?.ref?.()
     if (at < this.armedFor) this.arm(at)
     return timer
@@ -197,7 +202,7 @@ class LiveTimers implements Timers {
     this.handle = undefined
     this.armedFor = Infinity
     fireDue(this.heap, this.nowRead)
-    // A step may have armed a nearer one meanwhile.
+    // Somebody may have armed a nearer one meanwhile.
     const next = this.heap.next()
     if (next < this.armedFor) this.arm(next)
   }
@@ -218,21 +223,21 @@ class SleepingTimers implements Timers {
     return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
-  set(at: number, step: Step, fiber: Fiber.Fiber<unknown, unknown>): Timer {
-    const timer: Timer = { step }
+  set(at: number, due: Due, fiber: Fiber.Fiber<unknown, unknown>): Timer {
+    const timer: Timer = { due }
     if (at === Infinity) return timer
     const sleeper = Effect.runForkWith(fiber.context)(this.clock.sleep(Duration.millis(at - this.now())))
     this.sleepers.set(timer, sleeper)
     sleeper.addObserver((exit) => {
-      const due = timer.step
-      timer.step = undefined
-      if (exit._tag === "Success" && due !== undefined) together(() => due.run())
+      const still = timer.due
+      timer.due = undefined
+      if (exit._tag === "Success" && still !== undefined) together(() => still.onDeadline())
     })
     return timer
   }
 
   clear(timer: Timer): void {
-    timer.step = undefined
+    timer.due = undefined
     this.sleepers.get(timer)?.interruptUnsafe()
     this.sleepers.delete(timer)
   }

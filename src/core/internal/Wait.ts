@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { type AnyEffect, type AnyFiber, type Member, type MemberWait, Place } from "./Block.ts"
 import { type Step, wakeUp } from "./Cascade.ts"
-import { type Recorder, RecorderKey } from "./Recorder.ts"
+import { type Recorder, recorderFor } from "./Recorder.ts"
 
 /** Something that is waited for. */
 export interface Awaited {
@@ -14,7 +14,7 @@ export interface Awaited {
 
 // A task's block has looked the recorder up already.
 const recorderOf = (fiber: AnyFiber, place: Member | undefined): Recorder | undefined =>
-  place === undefined ? fiber.getRef(RecorderKey) : place.block.recorder
+  place === undefined ? recorderFor(fiber) : place.block.recorder
 
 /** One fiber that waits. */
 export class Wait implements Step, MemberWait {
