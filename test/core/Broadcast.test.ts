@@ -3,6 +3,7 @@ import { Cause, Effect, type Exit, Exit as Exits, Option, Schema, Scope, Stream 
 import { Broadcast, CancelScope, Nursery, TaskTree, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
+import { hangs } from "./pausing.ts"
 
 const live = (name: string, body: () => Generator<Effect.Effect<any, any, Scope.Scope>, void, any>) =>
   it(name, () => VirtualClock.run(Effect.scoped(Effect.gen(body))))
@@ -156,6 +157,39 @@ describe("Broadcast.publish", () => {
         assert.deepStrictEqual(seen, [0, 1, 2, 3, 4])
       })
     )
+  })
+
+  live("lets nobody overtake in the turn in which room was made", function*() {
+    const news = yield* Broadcast.make<number>({ capacity: 1 })
+    const mine = yield* news.subscribe()
+    yield* news.publish(1)
+    yield* Nursery.open((n) =>
+      Effect.gen(function*() {
+        yield* n.startNow(news.publish(2))
+        assert.deepStrictEqual(yield* mine.tryReceive, Option.some(1))
+        yield* n.startNow(news.publish(3))
+        assert.deepStrictEqual([yield* mine.receive, yield* mine.receive], [2, 3])
+      })
+    )
+  })
+
+  it("misses no room that is made between the decision to wait and the waiting", async () => {
+    const publishing = Effect.scoped(Effect.gen(function*() {
+      const news = yield* Broadcast.make<number>({ capacity: 1 })
+      const scope = yield* Scope.make()
+      const mine = yield* Scope.provide(news.subscribe(), scope)
+      yield* news.publish(1)
+      return [news.publish(2), mine.receive] as const
+    }))
+    assert.strictEqual(await hangs<void, any>(publishing), 0)
+    const closing = Effect.gen(function*() {
+      const news = yield* Broadcast.make<number>({ capacity: 1 })
+      const scope = yield* Scope.make()
+      yield* Scope.provide(news.subscribe(), scope)
+      yield* news.publish(1)
+      return [news.publish(2), news.close] as const
+    })
+    assert.strictEqual(await hangs<void, any>(closing), 0)
   })
 
   live("goes on when the subscriber that held it up leaves", function*() {

@@ -2,6 +2,7 @@ import { Deferred, Effect, Exit, Fiber, Option, Scheduler, Scope } from "effect"
 import { CancelScope, CapacityLimiter, Errors, Nursery, Tasks, TaskTree, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
+import { hangs } from "./pausing.ts"
 
 const live = (name: string, body: () => Generator<Effect.Effect<any, any>, void, any>) =>
   it(name, () => VirtualClock.run(Effect.gen(body)))
@@ -194,6 +195,13 @@ describe("CapacityLimiter.withToken", () => {
       )
       assert.deepStrictEqual(left, { total: 2, borrowed: 0, waiting: 0, borrowers: [] })
     }
+  })
+
+  it("misses no token that comes back between the decision to wait and the waiting", async () => {
+    const asking = (ask: (limiter: CapacityLimiter.CapacityLimiter) => Effect.Effect<unknown, any>) =>
+      Effect.map(CapacityLimiter.make(0), (limiter) => [ask(limiter), limiter.setTotal(1)] as const)
+    assert.strictEqual(await hangs(asking((limiter) => limiter.withToken(Effect.void))), 0)
+    assert.strictEqual(await hangs(asking((limiter) => Effect.scoped(limiter.acquireFor("a")))), 0)
   })
 
   live("takes time in proportion to the number of those who wait", function*() {

@@ -2,6 +2,7 @@ import { Effect, Option } from "effect"
 import { Event, Nursery, TaskTree, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
+import { hangs } from "./pausing.ts"
 
 const live = (name: string, body: () => Generator<Effect.Effect<any, any>, void, any>) =>
   it(name, () => VirtualClock.run(Effect.gen(body)))
@@ -62,6 +63,10 @@ describe("Event.wait", () => {
       })
     )
     assert.deepStrictEqual(ended, ["Failure"])
+  })
+
+  it("misses no set between the decision to wait and the waiting", async () => {
+    assert.strictEqual(await hangs(Effect.map(Event.make(), (event) => [event.wait, event.set] as const)), 0)
   })
 
   live("is named in the task tree", function*() {

@@ -3,6 +3,7 @@ import { Effect, type Exit, Fiber, Option, Scheduler, Schema, Stream } from "eff
 import { CancelScope, type Errors, MemoryChannel, Nursery, TaskTree, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
+import { hangs } from "./pausing.ts"
 
 const live = (name: string, body: () => Generator<Effect.Effect<any, any>, void, any>) =>
   it(name, () => VirtualClock.run(Effect.gen(body)))
@@ -534,6 +535,23 @@ describe("MemoryChannel properties", () => {
         }))
       )
   )
+
+  it("misses nothing that happens between the decision to wait and the waiting", async () => {
+    const receiving = (meanwhile: (sender: MemoryChannel.Sender<number>, receiver: MemoryChannel.Receiver<number>) => Effect.Effect<unknown, any>) =>
+      Effect.map(MemoryChannel.make<number>(1), ([sender, receiver]) => [receiver.receive, meanwhile(sender, receiver)] as const)
+    assert.strictEqual(await hangs(receiving((sender) => sender.send(1))), 0)
+    assert.strictEqual(await hangs(receiving((sender) => sender.close)), 0)
+    assert.strictEqual(await hangs(receiving((_, receiver) => receiver.close)), 0)
+    const sending = (meanwhile: (sender: MemoryChannel.Sender<number>, receiver: MemoryChannel.Receiver<number>) => Effect.Effect<unknown, any>) =>
+      Effect.gen(function*() {
+        const [sender, receiver] = yield* MemoryChannel.make<number>(1)
+        yield* sender.send(1)
+        return [sender.send(2), meanwhile(sender, receiver)] as const
+      })
+    assert.strictEqual(await hangs(sending((_, receiver) => receiver.receive)), 0)
+    assert.strictEqual(await hangs(sending((_, receiver) => receiver.close)), 0)
+    assert.strictEqual(await hangs(sending((sender) => sender.close)), 0)
+  })
 
   it("is not left waiting by a scheduler that pauses all the time", async () => {
     for (const every of [3, 4, 5, 7]) {

@@ -2,6 +2,7 @@ import { Cause, Effect, Option, Stream } from "effect"
 import { Nursery, TaskTree, Timeout, Watch } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
+import { hangs } from "./pausing.ts"
 
 const live = (name: string, body: () => Generator<Effect.Effect<any, any>, void, any>) =>
   it(name, () => VirtualClock.run(Effect.gen(body)))
@@ -65,6 +66,12 @@ describe("Watch.waitUntil", () => {
         assert.strictEqual(yield* task.join, "busy")
       })
     )
+  })
+
+  it("misses no value that is set between the decision to wait and the waiting", async () => {
+    assert.strictEqual(await hangs(Effect.map(Watch.make(0), (watch) => [watch.waitUntil((n) => n > 0), watch.set(1)] as const)), 0)
+    const second = (watch: Watch.Watch<number>) => Stream.runCollect(Stream.take(watch.changes, 2))
+    assert.strictEqual(await hangs(Effect.map(Watch.make(0), (watch) => [second(watch), watch.set(1).pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(watch.set(2)))] as const)), 0)
   })
 
   live("asks everybody about a value before the next one is set by one of them", function*() {
