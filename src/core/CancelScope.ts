@@ -17,7 +17,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { type AnyEffect, open as openBlock, Place } from "./internal/Block.ts"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
-import { around, millisOf, ScopeBlock, type Shape, stopping, stoppingAround } from "./internal/ScopeBlock.ts"
+import { millisOf, ScopeBlock, type Shape, stopping, stoppingAround } from "./internal/ScopeBlock.ts"
 import { Wait, waitIn } from "./internal/Wait.ts"
 
 export { CancelReason }
@@ -76,13 +76,13 @@ class Handle implements CancelScope {
       const scope = this.#scope
       scope.stop(millisOf("grace", options.grace), options.reason ?? "asked to stop")
       if (scope.closed || isInside(scope)) return Effect.void
-      return waitIn(scope.ended, "wait for the end of", scope)
+      return waitIn(scope.ended, "waiting for the end of", scope, undefined, () => scope.closed ? Effect.void : undefined)
     })
   }
   extend(by: Duration.Input): Effect.Effect<void> {
     return Effect.sync(() => {
       const millis = millisOf("by", by)
-      this.#scope.setDeadline(this.#scope.deadline + millis)
+      if (this.#scope.deadline !== Infinity) this.#scope.setDeadline(this.#scope.deadline + millis)
     })
   }
   setDeadline(at: number): Effect.Effect<void> {
@@ -137,8 +137,6 @@ const optionShape: Shape = {
 const shieldShape: Shape = { kind: "shield", value: (exit) => exit, caught: (_, reason) => Exit.die(reason) }
 
 const shieldForShape: Shape = { ...optionShape, kind: "shield" }
-
-const noneExit = Exit.succeed(Option.none())
 
 /**
  * Runs a body that can be cancelled without its surroundings.
@@ -315,7 +313,7 @@ export const whenStopping: Effect.Effect<CancelReason> = Effect.callback<CancelR
     resume(Exit.succeed(asked))
     return undefined
   }
-  return new Wait("wait for", stopping, undefined, resume as (effect: AnyEffect) => void).leave
+  return new Wait("waiting for", stopping, undefined, resume as (effect: AnyEffect) => void).leave
 })
 
 /**
@@ -348,10 +346,8 @@ export const whenStopping: Effect.Effect<CancelReason> = Effect.callback<CancelR
  *
  * @since 0.1.0
  */
-export const untilStopping = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
-  const run = openBlock(() => new ScopeBlock(optionShape, "untilStopping", () => self as AnyEffect, Infinity, true))
-  return Effect.suspend(() => stoppingAround(Fiber.getCurrent()!.getRef(Place)) === undefined ? run : noneExit)
-}
+export const untilStopping = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> =>
+  openBlock(() => new ScopeBlock(optionShape, "untilStopping", () => self as AnyEffect, Infinity, true))
 
 /**
  * The nearest deadline of all scopes around, up to a shield, in milliseconds of
@@ -382,11 +378,11 @@ export const untilStopping = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Eff
  */
 export const effectiveDeadline: Effect.Effect<Option.Option<number>> = Effect.withFiber((fiber) => {
   let least = Infinity
-  for (const block of around(fiber.getRef(Place))) {
-    if (block instanceof ScopeBlock) {
-      least = block.reason === undefined ? Math.min(least, block.deadline, block.graceEnds) : -Infinity
-      if (least === -Infinity) break
-    } else if (block.told !== undefined && !block.shielded) return Effect.succeed(Option.some(-Infinity))
+  for (let member = fiber.getRef(Place); member !== undefined; member = member.block.parent) {
+    const block = member.block
+    if (member.told !== undefined) return Effect.succeed(Option.some(-Infinity))
+    if (block instanceof ScopeBlock) least = Math.min(least, block.deadline, block.graceEnds)
+    if (block.shielded) break
   }
   return Effect.succeed(some(least))
 })

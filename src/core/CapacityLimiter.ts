@@ -217,7 +217,7 @@ class Handle implements CapacityLimiter, Step {
         return undefined
       }
       hold.self = self as AnyEffect
-      const wait = new Wait("wait for a token of", this, hold, resume as (effect: AnyEffect) => void)
+      const wait = new Wait("waiting for a token of", this, hold, resume as (effect: AnyEffect) => void)
       this.waiting.push(wait)
       // It stays in place until `self` has ended, so it covers the time before `returning` does.
       return Effect.sync(() => {

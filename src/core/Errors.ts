@@ -8,7 +8,7 @@
  * | {@link EndOfChannel} | no more values will come; not a failure of anything |
  * | {@link Busy} | two users at once of something that serves one |
  * | {@link TooSlow} | a deadline passed |
- * | {@link NurseryClosed}, {@link NotStarted} | a bug in the program: thrown as defects |
+ * | {@link NurseryClosed}, {@link NotStarted}, {@link AlreadyStarted} | a bug in the program: thrown as defects |
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -18,6 +18,24 @@ import * as Duration from "effect/Duration"
  *
  * Raised by {@link Timeout.failAfter} and {@link Timeout.failAt}, after the body
  * has been cancelled and its cleanup has run.
+ *
+ * **Example** (Which limit, and how long)
+ *
+ * ```ts
+ * import { Duration, Effect } from "effect"
+ * import { Timeout } from "effect-nursery"
+ *
+ * const program = Effect.never.pipe(
+ *   Timeout.failAfter("5 millis", { name: "login" }),
+ *   Effect.catchTag("TooSlow", (error) => Effect.succeed(`${error.scope}: ${Duration.format(error.after)}`))
+ * )
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * login: 5ms
+ * ```
  *
  * @since 0.1.0
  */
@@ -38,6 +56,25 @@ export class TooSlow extends Data.TaggedError("TooSlow")<{
  * It is *not* raised because the other side closed: that is {@link Broken} for a
  * sender and {@link EndOfChannel} for a receiver.
  *
+ * **Example** (Sending after the close)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryChannel } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const [sender] = yield* MemoryChannel.make<number>(1, { name: "orders" })
+ *   yield* sender.close
+ *   return yield* sender.send(1)
+ * }).pipe(Effect.catchTag("Closed", (error) => Effect.succeed(error.message)))
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * sender of channel orders was closed by its user; open or clone another one before you go on
+ * ```
+ *
  * @since 0.1.0
  */
 export class Closed extends Data.TaggedError("Closed")<{
@@ -51,6 +88,25 @@ export class Closed extends Data.TaggedError("Closed")<{
 
 /**
  * The other side is gone: nobody can receive any more, or a peer or network failed.
+ *
+ * **Example** (Nobody receives any more)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryChannel } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const [sender, receiver] = yield* MemoryChannel.make<number>(1, { name: "orders" })
+ *   yield* receiver.close
+ *   return yield* sender.send(1)
+ * }).pipe(Effect.catchTag("Broken", (error) => Effect.succeed(error.message)))
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * channel orders is broken: the other side is gone
+ * ```
  *
  * @since 0.1.0
  */
@@ -68,8 +124,27 @@ export class Broken extends Data.TaggedError("Broken")<{
 /**
  * Somebody already uses what serves one user at a time.
  *
- * A borrower that asks a limiter for a second token gets it, because waiting for
- * itself would never end.
+ * A borrower that asks a limiter for a second token is told so, because waiting
+ * for itself would never end.
+ *
+ * **Example** (A second token for one borrower)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CapacityLimiter } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const limiter = yield* CapacityLimiter.make(2, { name: "database" })
+ *   yield* limiter.acquireFor("Ada")
+ *   yield* limiter.acquireFor("Ada")
+ * }).pipe(Effect.scoped, Effect.catchTag("Busy", (error) => Effect.succeed(error.message)))
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * a token of limiter database is in use by Ada
+ * ```
  *
  * @since 0.1.0
  */
@@ -87,6 +162,25 @@ export class Busy extends Data.TaggedError("Busy")<{
 /**
  * Every sender is closed and every value has been received.
  *
+ * **Example** (The last value was received)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryChannel } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const [sender, receiver] = yield* MemoryChannel.make<number>(1, { name: "orders" })
+ *   yield* sender.close
+ *   return yield* receiver.receive
+ * }).pipe(Effect.catchTag("EndOfChannel", (error) => Effect.succeed(error.message)))
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * channel orders has ended: all its senders are closed
+ * ```
+ *
  * @since 0.1.0
  */
 export class EndOfChannel extends Data.TaggedError("EndOfChannel")<{
@@ -101,6 +195,24 @@ export class EndOfChannel extends Data.TaggedError("EndOfChannel")<{
 /**
  * A task was started into a nursery that has ended. A defect: the handle was
  * used outside of its block.
+ *
+ * **Example** (A handle that outlived its block)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Nursery } from "effect-nursery"
+ *
+ * const program = Effect.gen(function*() {
+ *   const gone = yield* Nursery.open((n) => Effect.succeed(n), { name: "chat" })
+ *   yield* gone.startSoon(Effect.void, { name: "greeting" })
+ * })
+ *
+ * await Effect.runPromise(program).catch((error) => console.log(error.message))
+ * ```
+ *
+ * ```text output
+ * Cannot start greeting in chat: the block has ended. Start it before the block's body and tasks end, or use a nursery that lives longer
+ * ```
  *
  * @since 0.1.0
  */
@@ -120,6 +232,22 @@ export class NurseryClosed extends Data.TaggedError("NurseryClosed")<{
  * A task begun by `start` ended well without ever calling `started`. A defect:
  * its caller waits for a value that nobody sent.
  *
+ * **Example** (A server that gave up in silence)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Nursery } from "effect-nursery"
+ *
+ * const server = (_started: (port: number) => Effect.Effect<void>) => Effect.void
+ * const program = Nursery.open((n) => n.start(server))
+ *
+ * await Effect.runPromise(program).catch((error) => console.log(error.message))
+ * ```
+ *
+ * ```text output
+ * server ended without calling `started`; call `yield* started(value)` when it is ready, or begin it with `startSoon`
+ * ```
+ *
  * @since 0.1.0
  */
 export class NotStarted extends Data.TaggedError("NotStarted")<{
@@ -135,6 +263,22 @@ export class NotStarted extends Data.TaggedError("NotStarted")<{
 /**
  * A task begun by `start` called `started` twice. A defect in that task: its
  * caller has gone on with the first value.
+ *
+ * **Example** (Ready twice)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Nursery } from "effect-nursery"
+ *
+ * const server = (started: (port: number) => Effect.Effect<void>) => Effect.andThen(started(1), started(2))
+ * const program = Nursery.open((n) => n.start(server))
+ *
+ * await Effect.runPromise(program).catch((error) => console.log(error.message))
+ * ```
+ *
+ * ```text output
+ * server called `started` a second time; report readiness once
+ * ```
  *
  * @since 0.1.0
  */

@@ -44,7 +44,7 @@ class Handle implements Event {
       this.isSet = true
       together(() => this.queue.wakeAll(Exit.void))
     })
-    const wait = waitIn(this.queue, "wait for", this, undefined, () => this.isSet ? Exit.void : undefined)
+    const wait = waitIn(this.queue, "waiting for", this, undefined, () => this.isSet ? Exit.void : undefined)
     this.wait = Effect.suspend(() => this.isSet ? Exit.void : wait)
   }
 

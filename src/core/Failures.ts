@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
-import { pathOf } from "./internal/Named.ts"
+import { type Passed, pathOf } from "./internal/Named.ts"
 
 /**
  * One failure of one task.
@@ -202,14 +202,31 @@ const plain = (value: unknown): string => {
   }
 }
 
-const draw = (node: Branch, indent: string, out: Array<string>): void => {
-  const items: Array<string | Branch> = [...node.lines, ...node.branches.values()]
-  items.forEach((item, index) => {
-    const last = index === items.length - 1
-    const text = typeof item === "string" ? item : item.name
-    text.split("\n").forEach((line, i) => out.push(`${indent}${i > 0 ? (last ? "   " : "│  ") : last ? "└─ " : "├─ "}${line}`))
-    if (typeof item !== "string") draw(item, `${indent}${last ? "   " : "│  "}`, out)
-  })
+// With a list instead of recursion, as failures may come out of deep nesting.
+const draw = (root: Branch, out: Array<string>): void => {
+  const todo: Array<readonly [item: string | Branch, indent: string, last: boolean]> = []
+  const add = (node: Branch, indent: string): void => {
+    const items: Array<string | Branch> = [...node.lines, ...node.branches.values()]
+    for (let i = items.length - 1; i >= 0; i--) todo.push([items[i]!, indent, i === items.length - 1])
+  }
+  add(root, "")
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    const [item, indent, last] = next
+    const [first, ...more] = (typeof item === "string" ? item : item.name).split("\n")
+    const below = `${indent}${last ? "   " : "│  "}`
+    out.push(`${indent}${last ? "└─ " : "├─ "}${first}`, ...more.map((line) => `${below}${line}`))
+    if (typeof item !== "string") add(item, below)
+  }
+}
+
+/** How many blocks of a path are shown from outside, and as many from inside. */
+const shownOfPath = 8
+
+const shortened = (path: ReadonlyArray<Passed>): ReadonlyArray<string> => {
+  const names = (part: ReadonlyArray<Passed>) => part.flatMap(({ block, task }) => [block, task])
+  const hidden = path.length - 2 * shownOfPath
+  if (hidden <= 1) return names(path)
+  return [...names(path.slice(0, shownOfPath)), `… ${hidden} blocks more …`, ...names(path.slice(-shownOfPath))]
 }
 
 /**
@@ -257,18 +274,16 @@ export const pretty = (cause: Cause.Cause<unknown>): string => {
     }
     failures++
     let node = root
-    for (const { block, task } of pathOf(reason)) {
-      for (const name of [block, task]) {
-        let next = node.branches.get(name)
-        if (next === undefined) node.branches.set(name, next = branch(name))
-        node = next
-      }
+    for (const name of shortened(pathOf(reason))) {
+      let next = node.branches.get(name)
+      if (next === undefined) node.branches.set(name, next = branch(name))
+      node = next
     }
     node.lines.push(describe(reason))
   }
   if (failures === 0) return cancelled ?? "no failures"
   if (cancelled !== undefined) root.lines.push(cancelled)
   const out = [failures === 1 ? "1 failure" : `${failures} failures`]
-  draw(root, "", out)
+  draw(root, out)
   return out.join("\n")
 }

@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as CancelScope from "./CancelScope.ts"
 import * as Errors from "./Errors.ts"
-import { type AnyEffect, open as openBlock } from "./internal/Block.ts"
+import { type AnyEffect, open as openBlock, openCollecting } from "./internal/Block.ts"
 import { NurseryBlock, type Setup } from "./internal/NurseryBlock.ts"
 import { StartBlock, type Started } from "./internal/StartBlock.ts"
 import type { TaskMember } from "./internal/TaskMember.ts"
@@ -149,7 +149,7 @@ export interface Spawner<in E> {
   runtime<R = never>(): Effect.Effect<<A, E2 extends E>(effect: Effect.Effect<A, E2, R>, options?: TaskOptions) => Task<A, E2>, never, R>
 }
 
-const defects = {
+const handshake = {
   notStarted: (task: string) => new Errors.NotStarted({ task }),
   alreadyStarted: (task: string) => new Errors.AlreadyStarted({ task })
 }
@@ -195,10 +195,10 @@ class Handle implements Nursery<any>, Spawner<any> {
   start(task: Startable<any, any, any, any>, options?: TaskOptions): AnyEffect {
     return Effect.withFiber((fiber) => {
       const block = this.#block
-      if (block.state === "ended") return Effect.die(this.#closed(options?.name ?? task.name))
       if (options?.ifKeyTaken === "keep") {
         return Effect.die(new RangeError("Expected `ifKeyTaken` to be \"replace\" in `start`, got `keep`: the living task has no value to return"))
       }
+      const defects = { ...handshake, closed: (name: string) => this.#closed(name) }
       const begin = openBlock(() => new StartBlock(block, task as (started: Started) => AnyEffect, fiber.context, options, defects))
       return this.#whenKeyIsFree(options, () => begin)
     })
@@ -211,9 +211,13 @@ class Handle implements Nursery<any>, Spawner<any> {
       return this.#whenKeyIsFree(options, () => this.#spawn(effect, context, options, now))
     }
     if (!block.isFull || options?.service === true) return Exit.succeed(block.spawn(effect, context, options, now))
-    return Effect.callback<any>((resume) =>
-      block.whenRoom(() => Exit.succeed(block.spawn(effect, context, options, now)), resume as (effect: AnyEffect) => void).leave
-    )
+    return Effect.callback<any, any>((resume) => {
+      const admitted = () => Exit.succeed(block.spawn(effect, context, options, now))
+      // Asked again in the step that registers the wait: others may have run since.
+      if (block.state !== "ended" && block.isFull) return block.whenRoom(admitted, resume).leave
+      resume(this.#spawn(effect, context, options, now))
+      return undefined
+    })
   }
 
   #whenKeyIsFree(options: TaskOptions | undefined, then: () => AnyEffect): AnyEffect {
@@ -257,8 +261,11 @@ class Handle implements Nursery<any>, Spawner<any> {
         if (block.state === "ended") throw this.#closed(options?.name)
         const living = options?.key === undefined ? undefined : block.task(options.key)
         if (living !== undefined && options?.ifKeyTaken === "keep") return living
-        living?.cancelUnsafe("replaced")
-        return block.spawn(effect, context, options, false)
+        // Uninterruptible: if this one is replaced too, it still has to see the first one out.
+        const after = living === undefined
+          ? effect
+          : Effect.andThen(Effect.uninterruptible(living.cancel("replaced by a task of the same key")), effect)
+        return block.spawn(after, context, options, false)
       })
     })
   }
@@ -296,7 +303,7 @@ const openWith = (body: (n: any) => Effect.Effect<any, any, any>, options: Optio
   try {
     const setup = setupOf(options, handler)
     const run = (block: NurseryBlock): AnyEffect => Effect.suspend(() => body(new Handle(block)) as AnyEffect)
-    return openBlock(() => new NurseryBlock(run, setup))
+    return openCollecting(() => new NurseryBlock(run, setup))
   } catch (defect) {
     return Effect.die(defect)
   }

@@ -80,7 +80,7 @@ const taskDraft = (member: Member, running: ReadonlySet<Member>): Draft => ({
   name: member.name,
   state: member.told !== undefined
     ? "cancelling"
-    : member.fiber === undefined ? "starting" : running.has(member) ? "running" : "waiting",
+    : running.has(member) ? "running" : member.effect !== undefined ? "starting" : "waiting",
   waitsFor: waitsOf(member),
   children: []
 })

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { type AnyEffect, type AnyExit, open } from "./internal/Block.ts"
+import { type AnyEffect, type AnyExit, openCollecting as open } from "./internal/Block.ts"
 import { GatherBlock, RaceBlock, SettleBlock } from "./internal/GatherBlock.ts"
 import { millisOf } from "./internal/ScopeBlock.ts"
 import type { TaskMember } from "./internal/TaskMember.ts"
@@ -349,7 +349,7 @@ export const wait = <A, E>(
       for (const forget of stopListening) forget()
       if (timer !== undefined) timers.clear(timer)
     }
-    const waiting = new Wait("wait for", { label: `${left} tasks` }, undefined, resume as (effect: AnyEffect) => void)
+    const waiting = new Wait("waiting for", { label: `${left} tasks` }, undefined, resume as (effect: AnyEffect) => void)
     const over = () => {
       stop()
       waiting.wake(Effect.suspend(split))

@@ -95,7 +95,7 @@ class Handle<in out A> implements Watch<A> {
   }
 
   private askedUntil(asked: Asked<A>, now: () => Exit.Exit<A> | undefined): Effect.Effect<A> {
-    return Effect.suspend(() => now() ?? waitIn<A>(this.queue, "wait for a change of", this, asked, now))
+    return Effect.suspend(() => now() ?? waitIn<A>(this.queue, "waiting for a change of", this, asked, now))
   }
 
   get changes(): Stream.Stream<A> {

@@ -233,7 +233,7 @@ describe("Broadcast.publish", () => {
     yield* Nursery.open((n) =>
       Effect.gen(function*() {
         yield* n.startNow(mine.receive, { name: "reader" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "receive from broadcast mine")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "receiving from broadcast mine")
         yield* news.publish(1)
         yield* n.startNow(Effect.ignore(news.publish(2)), { name: "writer" })
         assert.include(TaskTree.toText(yield* TaskTree.now), "publish to broadcast news")

@@ -160,7 +160,7 @@ describe("CapacityLimiter.withToken", () => {
         yield* blocked
         assert.deepStrictEqual(limiter.statistics.borrowers, ["query", `fiber #${fiber.id}`])
         yield* n.startNow(limiter.withToken(Effect.never), { name: "late" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "wait for a token of limiter database")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "waiting for a token of limiter database")
         yield* Fiber.interrupt(fiber)
         assert.deepStrictEqual(limiter.statistics.borrowers, ["query", "late"])
         yield* n.cancelTasks()

@@ -74,7 +74,7 @@ describe("Event.wait", () => {
     yield* Nursery.open((n) =>
       Effect.gen(function*() {
         yield* n.startNow(event.wait, { name: "runner" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "wait for event go")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "waiting for event go")
         yield* event.set
       })
     )

@@ -55,10 +55,10 @@ describe("MemoryChannel.make", () => {
     yield* Nursery.open((n) =>
       Effect.gen(function*() {
         const buyer = yield* n.startNow(receiver.receive, { name: "buyer" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "receive from channel orders")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "receiving from channel orders")
         yield* buyer.cancel()
         const seller = yield* n.startNow(Effect.ignore(sender.send(1)), { name: "seller" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "send to channel orders")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "sending to channel orders")
         yield* seller.cancel()
       })
     )

@@ -9,7 +9,7 @@ import { assert, describe, it } from "vitest"
 const test = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
   it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
 test.fails = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it.fails(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
+  it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
 
 /** Each reason of a failed exit as a word and what it carries, or the value. */
 const said = (exit: Exit.Exit<unknown, unknown>): unknown =>
@@ -254,7 +254,7 @@ describe("Nursery.open", () => {
     }))
 
   // BUG (Block.ts, ownerInterrupted): Effect combines the exit of the callback's finalizer with its interrupt, and elects the Die.
-  test.fails("keeps typed failures typed when Effect itself interrupts the fiber that waits for the block", () =>
+  test("keeps typed failures typed when Effect itself interrupts the fiber that waits for the block", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Nursery.open((n) => Effect.gen(function*() {
         yield* n.startNow(failsInCleanup("typed"))
@@ -1131,7 +1131,7 @@ describe("Nursery service tasks", () => {
     }))
 
   // BUG (NurseryBlock.ts, spawn after endServices): nobody tells such a service; the block hangs.
-  test.fails("started when body and tasks have ended already are cancelled, not waited for", () =>
+  test("started when body and tasks have ended already are cancelled, not waited for", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       yield* Nursery.open((n) =>
@@ -1390,7 +1390,7 @@ describe("Nursery keys", () => {
     }))
 
   // BUG (Nursery.ts, runtime): the new task starts while the old one cleans up.
-  test.fails("never let two tasks of a key live at a time through runtime either", () =>
+  test("never let two tasks of a key live at a time through runtime either", () =>
     Effect.gen(function*() {
       let living = 0
       let most = 0
@@ -1424,7 +1424,7 @@ describe("Nursery keys", () => {
     }))
 
   // BUG (NurseryBlock.ts, adopt): the second to move takes the key in the map; the first lives on.
-  test.fails("of two pending starts never let two tasks live after started", () =>
+  test("of two pending starts never let two tasks live after started", () =>
     Effect.gen(function*() {
       let living = 0
       let most = 0
@@ -1659,7 +1659,7 @@ describe("A nursery under load", () => {
   }, 30_000)
 
   // BUG (Named.ts): the path of names is copied on every level, so this is quadratic in time and memory.
-  it.fails(`a failure leaves ${levels} nested nurseries with every finalizer run`, async () => {
+  it(`a failure leaves ${levels} nested nurseries with every finalizer run`, async () => {
     let finalizers = 0
     const exit = await VirtualClock.runExit(nested(levels, Effect.andThen(Effect.sleep(1), Effect.fail("bottom")), () => finalizers++))
     // Not compared as a whole: if it went wrong it may be megabytes long.

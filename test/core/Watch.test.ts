@@ -112,7 +112,7 @@ describe("Watch.waitUntil", () => {
     yield* Nursery.open((n) =>
       Effect.gen(function*() {
         yield* n.startNow(watch.waitUntil((n) => n > 0))
-        assert.include(TaskTree.toText(yield* TaskTree.now), "wait for a change of watch level")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "waiting for a change of watch level")
         yield* watch.set(1)
       })
     )

@@ -82,7 +82,7 @@ describe("the package, installed beside effect", () => {
 
   it("imports nothing but itself and effect", () => {
     const foreign = filesBelow("dist", ".js", installed).flatMap((file) =>
-      [...fs.readFileSync(path.join(installed, file), "utf8").matchAll(/^(?:import|export)\b[^"']*["']([^"']+)["'];?$/gm)]
+      [...fs.readFileSync(path.join(installed, file), "utf8").matchAll(/^(?:import|export)\b(?:[^"'=]*\bfrom)?\s*["']([^"']+)["'];?$/gm)]
         .map((match) => match[1]!)
         .filter((name) => !name.startsWith(".") && !name.startsWith("effect/"))
         .map((name) => `${file}: ${name}`)

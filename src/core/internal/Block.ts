@@ -339,9 +339,7 @@ export abstract class Block implements Step, BlockView {
     this.leave()
     this.recorder?.closed(this, exit)
     const { ownerIs, parent, told } = this
-    if (ownerIs === "interrupted") {
-      return this.resume(exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause) ? exit : Exit.void)
-    }
+    if (ownerIs === "interrupted") return this.resume(this.leftOver(exit))
     if (told === undefined || ownerIs === "other" || parent === undefined) return this.resume(exit)
     if (!this.shielded && exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)) {
       return tell(parent, told)
@@ -352,6 +350,11 @@ export abstract class Block implements Step, BlockView {
     if (atOnce) {
       this.owner.currentDispatcher.scheduleTask(() => interruptStep({ run: () => tell(parent, told) }), 0)
     } else tell(parent, told)
+  }
+
+  /** What the finalizer of an owner that Effect interrupted ends with. */
+  protected leftOver(exit: AnyExit): AnyExit {
+    return exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause) ? exit : Exit.void
   }
 
   link(member: Member): void {
@@ -419,6 +422,34 @@ export abstract class Block implements Step, BlockView {
     this.memberEnded(member, exit)
   }
 }
+
+/** A block in which several may fail. */
+export abstract class CollectingBlock extends Block {
+  private left: Cause.Cause<any> | undefined = undefined
+
+  // Were the finalizer to fail, Effect would merge its errors into the interrupt:
+  // equal ones once, and beside a `Die` every `Fail` as a `Die`.
+  protected override leftOver(exit: AnyExit): AnyExit {
+    if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)) this.left = exit.cause
+    return Exit.void
+  }
+
+  /** The cause of an owner that was interrupted, with the errors that were left. */
+  withLeft(cause: Cause.Cause<any>): Cause.Cause<any> {
+    return this.left === undefined ? cause : Cause.fromReasons([...this.left.reasons, ...cause.reasons])
+  }
+}
+
+/** Opens a block in which several may fail. No error is lost or changed, even if Effect interrupts the owner. */
+export const openCollecting = (make: () => CollectingBlock): AnyEffect =>
+  Effect.withFiber((owner) => {
+    const block = make()
+    const wait = open(() => block)
+    // A member is not interrupted while it waits in a block, and in an
+    // uninterruptible region nobody is.
+    if (!isInterruptible(owner) || owner.getRef(Place)?.fiber === owner) return wait
+    return Effect.uninterruptible(Effect.catchCause(Effect.interruptible(wait), (cause) => Exit.failCause(block.withLeft(cause))))
+  })
 
 /** Opens a block: the current fiber waits until it has ended. */
 export const open = (make: () => Block): AnyEffect =>

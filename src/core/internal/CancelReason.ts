@@ -11,6 +11,32 @@ export type Source = "explicit" | "deadline" | "sibling" | "parent" | "signal" |
  * {@link CancelScope.open}, in the exit of a cancelled task, and
  * {@link CancelScope.reasonOf} finds it in a `Cause`.
  *
+ * **Example** (Who, why, when)
+ *
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { CancelScope } from "effect-nursery"
+ *
+ * const program = CancelScope.open((scope) => Effect.andThen(scope.cancel("user pressed stop"), Effect.never), { name: "search" })
+ * const result = await Effect.runPromise(program)
+ *
+ * if (Result.isFailure(result)) {
+ *   const { by, message, scope, source } = result.failure
+ *   console.log({ source, scope, by, message })
+ *   console.log(result.failure instanceof CancelScope.CancelReason)
+ * }
+ * ```
+ *
+ * ```text output
+ * {
+ *   source: 'explicit',
+ *   scope: 'search',
+ *   by: 'main',
+ *   message: 'user pressed stop'
+ * }
+ * true
+ * ```
+ *
  * @since 0.1.0
  */
 export class CancelReason {

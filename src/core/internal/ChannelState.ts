@@ -263,7 +263,7 @@ export class SenderHandle<A> implements Handle {
         resume(this.sendIn(undefined, value))
         return undefined
       }
-      const wait = new Wait("send to", this, value, resume as (effect: AnyEffect) => void)
+      const wait = new Wait("sending to", this, value, resume as (effect: AnyEffect) => void)
       state.senders.push(wait)
       return wait.leave
     })
@@ -329,7 +329,7 @@ export class ReceiverHandle<out A> implements Handle {
         resume(this.receiveIn(undefined))
         return undefined
       }
-      const wait = new Wait("receive from", this, undefined, resume as (effect: AnyEffect) => void)
+      const wait = new Wait("receiving from", this, undefined, resume as (effect: AnyEffect) => void)
       state.receivers.push(wait)
       // One more may be put into the buffer now.
       state.moved()

@@ -1,7 +1,7 @@
 /** The blocks behind gather, map, race and asCompleted: effects known in advance, started as far as a limit allows. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { type AnyEffect, type AnyExit, Block, Member, reasonNow, startsPerTurn, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, type Block, CollectingBlock, Member, reasonNow, startsPerTurn, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { named } from "./Named.ts"
 import { Outcome } from "./Outcome.ts"
@@ -23,7 +23,7 @@ class Numbered extends Member {
 }
 
 /** Starts effects by index, at most so many at a time and not all in one turn. */
-abstract class Numbering extends Block {
+abstract class Numbering extends CollectingBlock {
   readonly name: string
   protected readonly count: number
   protected readonly limit: number
@@ -179,16 +179,17 @@ export class RaceBlock extends Numbering {
   /** Failures that count only when nobody succeeds. */
   private readonly aside = new Outcome()
   private timer: Timer | undefined = undefined
+  private turns = 0
 
   constructor(name: string, effects: ReadonlyArray<AnyEffect>, until: "completed" | "success", stagger: number) {
-    super(name, effects.length, stagger > 0 ? 1 : Infinity, (index) => effects[index]!)
+    super(name, effects.length, Infinity, (index) => effects[index]!)
     this.until = until
     this.stagger = stagger
   }
 
   override begin(): void {
-    super.begin()
-    this.arm()
+    if (this.stagger > 0) this.nextOne()
+    else super.begin()
   }
 
   private arm(): void {
@@ -204,9 +205,11 @@ export class RaceBlock extends Numbering {
 
   /** It is the turn of the next one: its predecessor took too long, or failed. */
   private nextOne(): void {
+    this.turns++
+    // One that fails at once asks for the next from inside this loop.
+    if (this.turns > 1) return
     this.disarm()
-    if (!this.hasNext) return
-    this.startNext()
+    for (; this.turns > 0; this.turns--) if (this.hasNext) this.startNext()
     this.arm()
   }
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
-import { type AnyEffect, type AnyExit, Block, Member, reasonNow, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, CollectingBlock, Member, reasonNow, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { wakeUp } from "./Cascade.ts"
 import { named } from "./Named.ts"
@@ -28,7 +28,7 @@ export interface Setup {
  */
 const startsPerTurn = 4096
 
-export class NurseryBlock extends Block {
+export class NurseryBlock extends CollectingBlock {
   readonly kind = "nursery"
   readonly name: string
   readonly setup: Setup
@@ -42,6 +42,8 @@ export class NurseryBlock extends Block {
   private count = 0
   /** Why its members were told to stop. */
   private cancelled: CancelReason | undefined = undefined
+  /** Why its services were told to stop, after the others had ended. */
+  private servicesTold: CancelReason | undefined = undefined
   private readonly starting: Array<TaskMember> = []
   private nextStart = 0
   private startsScheduled = false
@@ -104,7 +106,8 @@ export class NurseryBlock extends Block {
     const task = this.newTask(effect, context, options)
     this.adopt(task)
     // Accepted, so that its end is on record, but it never runs.
-    if (this.cancelled !== undefined) this.tellTask(task, this.cancelled)
+    const reason = this.cancelled ?? (task.service ? this.servicesTold : undefined)
+    if (reason !== undefined) this.tellTask(task, reason)
     else if (now) this.start(task)
     else this.startLater(task)
     return task
@@ -127,7 +130,7 @@ export class NurseryBlock extends Block {
 
   /** Runs `admitted` when there is room. It takes the place in the same step. */
   whenRoom(admitted: () => AnyEffect, resume: (effect: AnyEffect) => void): Wait {
-    const wait = new Wait("wait for room in", this, admitted, resume)
+    const wait = new Wait("waiting for room in", this, admitted, resume)
     ;(this.room ??= new WaitQueue()).push(wait)
     return wait
   }
@@ -243,7 +246,8 @@ export class NurseryBlock extends Block {
   }
 
   private endServices(): void {
-    tellAll(this.members(), this.cancelled ?? reasonNow("shutdown", this.name, "body and tasks have ended", this))
+    this.servicesTold ??= this.cancelled ?? reasonNow("shutdown", this.name, "body and tasks have ended", this)
+    tellAll(this.members(), this.servicesTold)
   }
 
   private fail(message: string): void {
@@ -270,7 +274,8 @@ export class NurseryBlock extends Block {
 
   awaitIdle(): Effect.Effect<void> {
     if (this.tasks === 0) return Effect.void
-    return waitIn(this.idle ??= new WaitQueue(), "wait for the tasks of", this)
+    const idle = () => this.tasks === 0 ? Exit.void : undefined
+    return waitIn(this.idle ??= new WaitQueue(), "waiting for the tasks of", this, undefined, idle)
   }
 
   result(): AnyExit {

@@ -25,7 +25,7 @@ export interface MemberView {
 export interface WaitView {
   /** `undefined` when no task of this library does the waiting. */
   readonly place: MemberView | undefined
-  /** Such as `receive from orders`. */
+  /** Such as `receiving from channel orders`. */
   readonly label: string
 }
 

@@ -1,8 +1,9 @@
 /** The block behind cancel scopes, timeouts and shields: one body, which can be cancelled without the owner. */
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import { type AnyEffect, type AnyExit, Block, Member, reasonNow, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, Block, Member, type MemberWait, reasonNow, tellAll } from "./Block.ts"
 import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
+import { together } from "./Cascade.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Due, type Timer, type Timers, timersFor } from "./Timers.ts"
 import { WaitQueue } from "./Wait.ts"
@@ -88,6 +89,8 @@ export class ScopeBlock extends Block implements Due {
   }
 
   begin(): void {
+    const asked = this.endsOnStop ? stoppingAround(this.parent) : undefined
+    if (asked !== undefined) return this.endUnstarted(asked)
     if (this.limit !== Infinity) this.deadline = this.timers.now() + this.limit
     const member = new Member(this, this.body!(this), undefined)
     this.body = undefined
@@ -97,6 +100,13 @@ export class ScopeBlock extends Block implements Due {
     // The body has run to where it first waits: a limit of 0 ends it there.
     if (this.limit <= 0 && this.isOverdue) this.expire("deadline")
     else this.arm()
+  }
+
+  // Asked for when it was opened and again here, in the step that begins it.
+  private endUnstarted(asked: CancelReason): void {
+    this.reason = asked
+    this.exit = Exit.failCause(interruptOf(asked))
+    this.finish()
   }
 
   memberEnded(_member: Member, exit: AnyExit): void {
@@ -221,28 +231,29 @@ export const stoppingAround = (place: Member | undefined): CancelReason | undefi
 /** What `whenStopping` waits on. */
 export const stopping = { label: "a stop" }
 
-const wakeStopWaits = (member: Member, reason: CancelReason): void => {
-  const waits = []
-  for (let wait = member.waits; wait !== undefined; wait = wait.beside) waits.push(wait)
-  for (const wait of waits) if (wait.on === stopping) wait.wake(Exit.succeed(reason))
-}
-
 // Walks down when somebody stops instead of registering upwards when somebody
-// waits: stopping is rare, and `started` may have moved the waiting task.
+// waits: stopping is rare, and `started` may have moved the waiting task. Nobody
+// is told before all are found, because who is told may end and leave its block.
 const announceStop = (scope: ScopeBlock, reason: CancelReason): void => {
+  const waits: Array<MemberWait> = []
+  const ending: Array<ScopeBlock> = []
   const todo: Array<Block> = [scope]
   for (let block = todo.pop(); block !== undefined; block = todo.pop()) {
     if (block !== scope && block.shielded) continue
     if (block !== scope && block instanceof ScopeBlock && block.endsOnStop) {
-      block.cancel("shutdown", reason.message)
+      ending.push(block)
       continue
     }
     for (let member = block.first; member !== undefined; member = member.next) {
-      wakeStopWaits(member, reason)
+      for (let wait = member.waits; wait !== undefined; wait = wait.beside) if (wait.on === stopping) waits.push(wait)
       if (member.inner !== undefined) todo.push(member.inner)
       for (let branch = member.branches; branch !== undefined; branch = branch.nextBeside) todo.push(branch)
     }
   }
+  together(() => {
+    for (const block of ending) block.cancel("shutdown", reason.message)
+    for (const wait of waits) wait.wake(Exit.succeed(reason))
+  })
 }
 
 /** Reads a time limit. A raw NaN is a mistake that `Duration` would turn into 0. */

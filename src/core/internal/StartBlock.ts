@@ -27,6 +27,7 @@ export type Started = (value: unknown) => Effect.Effect<void>
 export interface Defects {
   readonly notStarted: (task: string) => unknown
   readonly alreadyStarted: (task: string) => unknown
+  readonly closed: (task: string) => unknown
 }
 
 type Progress =
@@ -60,6 +61,10 @@ export class StartBlock extends Block {
   }
 
   begin(): void {
+    if (this.nursery.state === "ended") {
+      this.exit = Exit.die(this.defects.closed(this.name))
+      return this.finish()
+    }
     if (!this.nursery.isFull) return this.beginTask()
     this.room = this.nursery.whenRoom(() => {
       this.room = undefined
@@ -80,6 +85,10 @@ export class StartBlock extends Block {
       if (this.passesOn) {
         this.progress = { _tag: "Unmoved", value }
         return Effect.void
+      }
+      const living = this.nursery.task(this.task.key)
+      if (living !== undefined) {
+        return Effect.flatMap(living.cancel("replaced by a task of the same key"), () => this.started(value))
       }
       this.progress = { _tag: "Moved", value }
       this.unlink(this.task)

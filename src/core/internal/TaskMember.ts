@@ -84,9 +84,11 @@ export class TaskMember extends Member implements Awaited {
   }
 
   private afterEnd<A, E>(then: () => Exit.Exit<A, E>): Effect.Effect<A, E> {
-    return Effect.suspend((): Effect.Effect<A, E> =>
-      this.exit !== undefined ? then() : Effect.flatMap(waitIn(this.heard.waiting, "wait for", this), then)
-    )
+    return Effect.suspend((): Effect.Effect<A, E> => {
+      if (this.exit !== undefined) return then()
+      const ended = () => this.exit === undefined ? undefined : Exit.void
+      return Effect.flatMap(waitIn(this.heard.waiting, "waiting for", this, undefined, ended), then)
+    })
   }
 
   cancel(reason = "cancelled"): Effect.Effect<void> {

@@ -210,10 +210,12 @@ class LiveTimers implements Timers {
   private readonly nowRead = (): number => this.now()
 }
 
-/** Deadlines on somebody else's Clock, such as Effect's TestClock: each sleeps in a fiber of its own. */
+/** The heap on somebody else's Clock, such as Effect's TestClock: a fiber sleeps until the nearest deadline. */
 class SleepingTimers implements Timers {
   private readonly clock: Clock.Clock
-  private readonly sleepers = new WeakMap<Timer, Fiber.Fiber<void>>()
+  private readonly heap = new TimerHeap()
+  private sleeper: Fiber.Fiber<void> | undefined
+  private armedFor = Infinity
 
   constructor(clock: Clock.Clock) {
     this.clock = clock
@@ -224,22 +226,35 @@ class SleepingTimers implements Timers {
   }
 
   set(at: number, due: Due, fiber: Fiber.Fiber<unknown, unknown>): Timer {
-    const timer: Timer = { due }
-    if (at === Infinity) return timer
-    const sleeper = Effect.runForkWith(fiber.context)(this.clock.sleep(Duration.millis(at - this.now())))
-    this.sleepers.set(timer, sleeper)
-    sleeper.addObserver((exit) => {
-      const still = timer.due
-      timer.due = undefined
-      if (exit._tag === "Success" && still !== undefined) together(() => still.onDeadline())
-    })
+    const timer = this.heap.add(at, due)
+    if (at < this.armedFor) this.arm(at, fiber)
     return timer
   }
 
   clear(timer: Timer): void {
-    timer.due = undefined
-    this.sleepers.get(timer)?.interruptUnsafe()
-    this.sleepers.delete(timer)
+    this.heap.remove(timer)
+    if (this.heap.size === 0) this.disarm()
+  }
+
+  private disarm(): void {
+    const sleeper = this.sleeper
+    this.sleeper = undefined
+    this.armedFor = Infinity
+    sleeper?.interruptUnsafe()
+  }
+
+  private arm(at: number, fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.disarm()
+    this.armedFor = at
+    const sleeper = this.sleeper = Effect.runForkWith(fiber.context)(this.clock.sleep(Duration.millis(at - this.now())))
+    sleeper.addObserver((exit) => {
+      if (this.sleeper !== sleeper || exit._tag === "Failure") return
+      this.sleeper = undefined
+      this.armedFor = Infinity
+      fireDue(this.heap, () => this.now())
+      const next = this.heap.next()
+      if (next < this.armedFor) this.arm(next, fiber)
+    })
   }
 }
 

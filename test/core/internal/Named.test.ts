@@ -51,7 +51,7 @@ describe("the path of a failure", () => {
   })
 
   // A known fault: the path is found by the error object, also when it is thrown again.
-  it.fails("of an error object that is used again has nothing of its earlier ways", async () => {
+  it("of an error object that is used again has nothing of its earlier ways", async () => {
     const error = new Bad()
     const once = (name: string) => Effect.runPromiseExit(Nursery.open((n) => n.startSoon(Effect.fail(error), { name: "task" }), { name }))
     await once("first")
