@@ -1,4 +1,4 @@
-import { Cause, Data, Effect, Equal, Exit } from "effect"
+import { Cause, Context, Data, Effect, Equal, Exit } from "effect"
 import { Nursery } from "effect-nursery"
 import { assert, describe, it } from "vitest"
 import { named, pathOf } from "../../../src/core/internal/Named.ts"
@@ -47,7 +47,10 @@ describe("the path of a failure", () => {
     const error = new Bad()
     const kept = named(Cause.makeFailReason(error), "block", "task")
     assert.deepStrictEqual(pathOf(kept), [{ block: "block", task: "task" }])
-    assert.deepStrictEqual(pathOf(Cause.makeFailReason(error)), [{ block: "block", task: "task" }])
+    const frame = { name: "step", stack: () => undefined, parent: undefined }
+    const [annotated] = Cause.annotate(Cause.fromReasons([kept]), Context.make(Cause.StackTrace, frame)).reasons
+    assert.notStrictEqual(annotated, kept)
+    assert.deepStrictEqual(pathOf(annotated as Cause.Fail<Bad>), [{ block: "block", task: "task" }])
   })
 
   // A known fault: the path is found by the error object, also when it is thrown again.
