@@ -52,18 +52,20 @@ export type Of<E, T> = Extract<E, { readonly _tag: T }>
  *
  * const program = Nursery.open((n) =>
  *   Effect.gen(function*() {
+ *     yield* n.startNow(Effect.never.pipe(Effect.onExit(() => Effect.fail("oven still hot"))), { name: "cake" })
  *     yield* n.startSoon(Effect.fail("no milk"), { name: "tea" })
- *     yield* n.startSoon(Effect.never.pipe(Effect.ensuring(Effect.fail("oven hot"))), { name: "cake" })
- *     yield* Effect.never
  *   })
  * )
  *
  * const exit = await Effect.runPromiseExit(program)
- * if (exit._tag === "Failure") console.log(Failures.fromCause(exit.cause).map((failure) => failure.task))
+ * if (exit._tag === "Failure") console.log(Failures.fromCause(exit.cause))
  * ```
  *
  * ```text output
- * [ 'tea' ]
+ * [
+ *   { task: 'tea', _tag: 'Fail', error: 'no milk' },
+ *   { task: 'cake', _tag: 'Fail', error: 'oven still hot' }
+ * ]
  * ```
  *
  * @since 0.1.0

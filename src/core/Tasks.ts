@@ -400,10 +400,13 @@ export const asCompleted = <A, E, R>(
     const list = Array.from(effects) as unknown as Array<AnyEffect>
     const queue = yield* Queue.unbounded<Item, Cause.Done>()
     const context = yield* Effect.context<R>()
-    const block = open(() =>
-      new SettleBlock("asCompleted", list.length, limit, (i) => list[i]!, (index, exit) => {
+    const block = open(() => {
+      const settle = new SettleBlock("asCompleted", list.length, limit, (i) => list[i]!, (index, exit) => {
         Queue.offerUnsafe(queue, { index, exit })
-      }))
+      })
+      settle.tied = true
+      return settle
+    })
     // The block lives in a fiber of the stream's Scope, because it outlives each pull.
     yield* Effect.acquireRelease(
       Effect.sync(() => {

@@ -210,7 +210,7 @@ class Interpreter {
       this.groups.set(s["name"] as string, nursery)
       return bodyOf(this.run(task, s.body!))
     }, { name: s["name"] as string })
-    return Effect.flatMap(settled(block(translated(open))), (exit): Step => {
+    return Effect.flatMap(settled(translated(block(open))), (exit): Step => {
       this.tracer.record(task, "taskGroup", s["name"], outcomeOf(exit))
       return Effect.asVoid(exit)
     })

@@ -225,8 +225,8 @@ class Interpreter {
       const task = s["task"] as string
       const { nursery } = this.nurseries.get(s["in"] as string)!
       const child = (started: (value: unknown) => Effect.Effect<void>) => this.taskBody({ task, started }, s.body!)
-      const ready = translated(nursery.start(child, { name: task }) as Step)
-      return Effect.flatMap(settled(block(ready)), (exit): Step => {
+      const ready = translated(block(nursery.start(child, { name: task }) as Step))
+      return Effect.flatMap(settled(ready), (exit): Step => {
         if (exit._tag === "Success") this.tracer.record(env.task, "start", task, exit.value)
         else if (errorsOf(exit.cause).length > 0) this.tracer.record(env.task, "start-error", task, errorsOf(exit.cause))
         return Effect.asVoid(exit)

@@ -1,5 +1,6 @@
 /** Runs scenarios on the virtual clock and compares what they did with what is on record. */
 import { isDeepStrictEqual } from "node:util"
+import { Effect, Scheduler } from "effect"
 import { VirtualClock } from "effect-nursery/testing"
 import * as Asyncio from "./Asyncio.ts"
 import type { Scenario, Trace, TraceEvent } from "./Scenario.ts"
@@ -43,11 +44,15 @@ const compare = (wanted: Trace, got: Trace): string | undefined => {
 /** As it would be read from a file: `undefined` is no value of JSON. */
 const plain = (trace: Trace): Trace => JSON.parse(JSON.stringify(trace)) as Trace
 
-export const judge = async (scenario: Scenario): Promise<Verdict> => {
+/** `opsBeforeYield`: after so many steps a fiber lets the others run, which no program may notice. */
+export const judge = async (scenario: Scenario, opsBeforeYield?: number): Promise<Verdict> => {
   const skip = skips.find((rule) => rule.applies(scenario))
   if (skip !== undefined) return { _tag: "Skipped", rule: skip.rule }
   const { main, tracer } = (scenario.engine === "trio" ? Trio : Asyncio).interpret(scenario.program)
-  const exit = await VirtualClock.runExit(main, { deadlockAfter: "1 second" })
+  const program = opsBeforeYield === undefined
+    ? main
+    : Effect.provideService(main, Scheduler.MaxOpsBeforeYield, opsBeforeYield)
+  const exit = await VirtualClock.runExit(program, { deadlockAfter: "1 second" })
   const difference = compare(scenario.trace, plain(tracer.events))
   const ended = exit._tag === "Success" ? undefined : `  the program did not end well: ${String(exit.cause)}`
   const report = [difference, ended].filter((part) => part !== undefined).join("\n")

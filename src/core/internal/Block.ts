@@ -145,10 +145,18 @@ const tell = (member: Member, reason: CancelReason): void => {
     member.told = reason
     member.block.recorder?.cancelled(member, reason)
   }
+  if (member.side !== undefined && member.fiber !== undefined && isInterruptible(member.fiber)) tellTied(member, reason)
   if (member.inner !== undefined) member.inner.surrounded(reason)
   else if (member.fiber !== undefined) member.fiber.interruptUnsafe(reason.fiberId)
   else if (member.effect !== undefined) member.block.neverStarted(member, reason)
   else tellBeginner(member, reason)
+}
+
+// At once, and not when the interrupt has found its way through Effect's operators.
+const tellTied = (member: Member, reason: CancelReason): void => {
+  for (let block = member.branches; block !== undefined; block = block.nextBeside) {
+    if (block.tied) block.surrounded(reason)
+  }
 }
 
 // Its fiber is running for the first time and nobody knows it yet: `startNow`
@@ -208,6 +216,8 @@ export abstract class Block implements Step, BlockView {
   /** A cancellation from around it, which the owner will take when the block has ended. */
   declare told: CancelReason | undefined
   declare cancelledCaught: boolean
+  /** Its owner is a fiber of its own, and it is cancelled with the task that it stands in all the same. */
+  declare tied: boolean
   declare first: Member | undefined
   declare last: Member | undefined
   declare previousBeside: Block | undefined
@@ -223,6 +233,7 @@ export abstract class Block implements Step, BlockView {
     this.shielded = false
     this.told = undefined
     this.cancelledCaught = false
+    this.tied = false
     this.first = undefined
     this.last = undefined
     this.previousBeside = undefined
