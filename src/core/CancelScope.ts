@@ -30,7 +30,7 @@ export { CancelReason }
  * @since 0.1.0
  */
 export interface CancelScope {
-  /** Cancels everything inside. Returns at once; the scope's own task goes on to its next step that waits. */
+  /** Cancels everything inside. Waits for nothing; if the caller is inside, its own next step is its cleanup. */
   cancel(reason?: string): Effect.Effect<void>
   /** The same, for callbacks. */
   cancelUnsafe(reason?: string): void

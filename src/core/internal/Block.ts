@@ -38,11 +38,6 @@ export interface MemberWait extends WaitView {
   wake(exit: AnyEffect): void
 }
 
-interface Side {
-  branches: Block | undefined
-  waits: MemberWait | undefined
-}
-
 /** Which member the running fiber belongs to. Fibers that Effect's own operators fork inherit it. */
 export const Place = Context.Reference<Member | undefined>("effect-nursery/Place", { defaultValue: () => undefined })
 
@@ -60,8 +55,10 @@ export class Member implements MemberView {
   declare exit: AnyExit | undefined
   /** The block that its own fiber waits in. */
   declare inner: Block | undefined
-  /** What the fibers do that Effect's operators forked inside it, and what it waits for. */
-  declare side: Side | undefined
+  /** Blocks opened by fibers that Effect's operators forked inside it. */
+  declare branches: Block | undefined
+  /** What it waits for, for the tree and for deadlock reports. */
+  declare waits: MemberWait | undefined
   /** Why it was told to stop. */
   declare told: CancelReason | undefined
   declare previous: Member | undefined
@@ -75,24 +72,11 @@ export class Member implements MemberView {
     this.context = context
     this.exit = undefined
     this.inner = undefined
-    this.side = undefined
+    this.branches = undefined
+    this.waits = undefined
     this.told = undefined
     this.previous = undefined
     this.next = undefined
-  }
-
-  /** Blocks opened by fibers that Effect's operators forked inside it. */
-  get branches(): Block | undefined {
-    return this.side?.branches
-  }
-
-  /** What it waits for, for the tree and for deadlock reports. */
-  get waits(): MemberWait | undefined {
-    return this.side?.waits
-  }
-
-  get sides(): Side {
-    return this.side ??= { branches: undefined, waits: undefined }
   }
 
   get name(): string {
@@ -145,7 +129,7 @@ const tell = (member: Member, reason: CancelReason): void => {
     member.told = reason
     member.block.recorder?.cancelled(member, reason)
   }
-  if (member.side !== undefined && member.fiber !== undefined && isInterruptible(member.fiber)) tellTied(member, reason)
+  if (member.branches !== undefined && member.fiber !== undefined && isInterruptible(member.fiber)) tellTied(member, reason)
   if (member.inner !== undefined) member.inner.surrounded(reason)
   else if (member.fiber !== undefined) member.fiber.interruptUnsafe(reason.fiberId)
   else if (member.effect !== undefined) member.block.neverStarted(member, reason)
@@ -275,7 +259,7 @@ export abstract class Block implements Step, BlockView {
       parent.inner = this
     } else {
       this.putBeside(parent.branches)
-      parent.sides.branches = this
+      parent.branches = this
     }
     this.recorder?.opened(this)
   }
@@ -299,7 +283,7 @@ export abstract class Block implements Step, BlockView {
     }
     if (previous !== undefined) previous.nextBeside = next
     else if (firstRoot === this) firstRoot = next
-    else if (parent?.branches === this) parent.sides.branches = next
+    else if (parent?.branches === this) parent.branches = next
     if (next !== undefined) next.previousBeside = previous
     this.previousBeside = this.nextBeside = undefined
   }
@@ -413,7 +397,7 @@ export abstract class Block implements Step, BlockView {
     // `member.block`, not `this`: `started` may have moved it meanwhile.
     if (exit !== undefined) return member.block.end(member, exit)
     fiber.addObserver((exit) => member.block.end(member, exit))
-    if (member.side !== undefined) adoptInner(member, fiber)
+    if (member.branches !== undefined) adoptInner(member, fiber)
     if (member.told !== undefined) tell(member, member.told)
   }
 

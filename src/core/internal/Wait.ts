@@ -42,7 +42,7 @@ export class Wait implements Step, MemberWait {
     const place = this.place = fiber.getRef(Place)
     if (place !== undefined) {
       this.beside = place.waits
-      place.sides.waits = this
+      place.waits = this
     }
     recorderOf(fiber, place)?.waiting(this)
   }
@@ -89,7 +89,7 @@ export class Wait implements Step, MemberWait {
     const place = this.place
     recorderOf(this.fiber, place)?.resumed(this)
     if (place === undefined) return
-    if (place.waits === this) place.sides.waits = this.beside
+    if (place.waits === this) place.waits = this.beside
     else {
       for (let wait = place.waits; wait !== undefined; wait = wait.beside) {
         if (wait.beside === this) wait.beside = this.beside
