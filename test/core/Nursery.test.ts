@@ -115,7 +115,7 @@ describe("Nursery.open", () => {
     const listen = (reason: unknown) => unhandled.push(reason)
     process.on("unhandledRejection", listen)
     try {
-      const cleanups = new Array<number>(1000).fill(0)
+      const cleanups = Array.from({ length: 1000 }, () => 0)
       const boom = new Error("boom")
       const exit = await VirtualClock.runExit(Nursery.open((n) => Effect.gen(function*() {
         for (let i = 0; i < 1000; i++) {
