@@ -27,7 +27,10 @@ const wakeUpsPerTurn = 2048
 
 let interrupts: Array<Step> = []
 let wakeUps: Array<Step> = []
+/** Somebody up the stack runs the queue of wake-ups. */
 let running = false
+/** Somebody up the stack delivers interrupts. */
+let telling = false
 let firstError: { readonly error: unknown } | undefined
 
 const attempt = (step: Step): void => {
@@ -40,23 +43,23 @@ const attempt = (step: Step): void => {
 }
 
 const drainInterrupts = (): void => {
+  telling = true
   while (interrupts.length > 0) {
     const batch = interrupts
     interrupts = []
     for (let i = 0; i < batch.length; i++) attempt(batch[i]!)
   }
+  telling = false
 }
 
 const drain = (): void => {
   running = true
-  if (interrupts.length > 0) drainInterrupts()
   let done = 0
   while (wakeUps.length > 0) {
     const batch = wakeUps
     wakeUps = []
     for (let i = 0; i < batch.length; i++) {
       attempt(batch[i]!)
-      if (interrupts.length > 0) drainInterrupts()
       if (++done >= wakeUpsPerTurn && i + 1 < batch.length) {
         wakeUps = batch.slice(i + 1).concat(wakeUps)
         return pause()
@@ -96,10 +99,18 @@ const pause = (): void => {
   stop()
 }
 
-/** Tells a fiber to stop: runs before every wake-up that is waiting in the queue. */
+/**
+ * Tells a fiber to stop, before this returns, and before every wake-up that is
+ * waiting in the queue. Only an interrupt that sets off another one is flattened.
+ */
 export const interruptStep = (step: Step): void => {
   interrupts.push(step)
-  if (!running) drain()
+  if (telling) return
+  if (running) return drainInterrupts()
+  running = true
+  drainInterrupts()
+  if (paused) stop()
+  else drain()
 }
 
 /** Resumes a fiber, or ends a block: runs when every interrupt of the cascade has been delivered. */
@@ -122,7 +133,7 @@ export const together = (f: () => void): void => {
   try {
     f()
   } finally {
-    running = false
-    if (!paused || interrupts.length > 0) drain()
+    if (paused) stop()
+    else drain()
   }
 }
