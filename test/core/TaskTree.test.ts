@@ -116,7 +116,6 @@ describe("TaskTree.now", () => {
       yield* n.cancelTasks()
     }), { name: "states" })))
 
-  // A known fault: its fiber is not known before it first waits.
   it("says of a task that it is running in its first step, too", () =>
     VirtualClock.run(Nursery.open(() => Effect.gen(function*() {
       assert.strictEqual((yield* treeOf("first step"))[0]!.children[0]!.state, "running")

@@ -335,6 +335,19 @@ describe("Tasks.firstSuccess", () => {
       assert.deepStrictEqual(failuresOf(exit), ["die bug", 2, 1])
     })))
 
+  it("puts aside what losers raise in their cleanup, too", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const loser = Effect.never.pipe(Effect.onExit(() => failAfter(5, 9)))
+      assert.strictEqual(yield* Tasks.firstSuccess([after(10, "won"), loser]), "won")
+      assert.strictEqual(yield* Timeout.now, 15)
+    })))
+
+  it("raises what was put aside when it is cancelled before somebody has won", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const exit = yield* Effect.exit(Timeout.moveOnAfter(Tasks.firstSuccess([failAfter(5, 1), Effect.never]), 10))
+      assert.deepStrictEqual(failuresOf(exit), [1])
+    })))
+
   it("cancels the losers and waits for their cleanup", () => {
     const events: Array<string> = []
     return VirtualClock.run(Effect.gen(function*() {
@@ -389,7 +402,6 @@ describe("Tasks.firstSuccess", () => {
     }))
   })
 
-  // A known fault: each refusal arms a timer of its own.
   it("with `stagger` keeps the delay after several that were refused at once", () => {
     const starts: Array<readonly [number, number]> = []
     const at = noting(starts)
@@ -401,7 +413,6 @@ describe("Tasks.firstSuccess", () => {
     }))
   })
 
-  // A known fault: each refusal starts the next one deeper in the stack.
   it("with `stagger` survives 20,000 refusals at once", () =>
     VirtualClock.run(Effect.gen(function*() {
       const exit = yield* Effect.exit(Tasks.firstSuccess(Array.from({ length: 20_000 }, () => Effect.fail("x")), { stagger: 100 }))

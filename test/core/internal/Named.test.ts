@@ -53,11 +53,23 @@ describe("the path of a failure", () => {
     assert.deepStrictEqual(pathOf(annotated as Cause.Fail<Bad>), [{ block: "block", task: "task" }])
   })
 
-  // A known fault: the path is found by the error object, also when it is thrown again.
   it("of an error object that is used again has nothing of its earlier ways", async () => {
     const error = new Bad()
     const once = (name: string) => Effect.runPromiseExit(Nursery.open((n) => n.startSoon(Effect.fail(error), { name: "task" }), { name }))
     await once("first")
     assert.deepStrictEqual(pathOf(firstOf(await once("second"))), [{ block: "second", task: "task" }])
+  })
+
+  // A known fault: who cancelled is looked up by recursion, through all blocks around.
+  it.fails("through 20,000 nurseries is known, in time in proportion to them", async () => {
+    const depth = 20_000
+    let program: Effect.Effect<unknown, string> = Effect.fail("deep")
+    for (let i = 0; i < depth; i++) {
+      const inside = program
+      program = Nursery.open(() => inside)
+    }
+    const reason = firstOf(await Effect.runPromiseExit(program))
+    assert.strictEqual(reason.error, "deep")
+    assert.strictEqual(pathOf(reason).length, depth)
   })
 })
