@@ -8,6 +8,8 @@ import { assert, describe, it } from "vitest"
 /** A test in virtual time. What the program fails or dies with fails the test. */
 const test = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
   it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
+test.fails = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
+  it.fails(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
 
 const said = (exit: Exit.Exit<unknown, unknown>): unknown =>
   exit._tag === "Success" ? exit.value : exit.cause.reasons.map((reason) =>
@@ -56,6 +58,7 @@ describe("CancelScope.open", () => {
       }))
       assert.deepStrictEqual(said(exit), ["Fail cleanup"])
       assert.strictEqual(handle!.state, "ended")
+      assert.isFalse(handle!.cancelledCaught, "the error took the place of the cancellation")
     }))
 
   test("keeps the value of a body that ended well although it had been cancelled", () =>
@@ -227,6 +230,21 @@ describe("CancelScope reasons", () => {
       assert.deepStrictEqual(seen, ["outer", "outer"])
     }))
 
+  // BUG (CancelScope.ts, reasonOf): takes every interrupt without a reason for the task's own.
+  test.fails("reasonOf is none for an interrupt of somebody else, also in a task that is being cancelled", () =>
+    Effect.gen(function*() {
+      let found: boolean | undefined
+      yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
+        const other = yield* Effect.forkDetach(Effect.never, { startImmediately: true })
+        yield* Fiber.interrupt(other)
+        yield* n.startNow(Effect.ensuring(Effect.never, Effect.map(Fiber.await(other), (exit) => {
+          found = Exit.isFailure(exit) && Option.isSome(CancelScope.reasonOf(exit.cause))
+        })))
+        yield* scope.cancel()
+      })))
+      assert.isFalse(found)
+    }))
+
   test("reasonOf is none for a failure and for an interrupt outside of every block", () =>
     Effect.gen(function*() {
       const fail = yield* Effect.exit(Effect.fail("x"))
@@ -283,6 +301,24 @@ describe("CancelScope absorbs", () => {
       }))
       assert.strictEqual(failure(result).message, "in cleanup")
       assert.isFalse(after)
+    }))
+
+  test("not in any when everything ended well: the value of a nursery counts, also if a task of it had been cancelled alone", () =>
+    Effect.gen(function*() {
+      let after = false
+      const result = yield* CancelScope.open((scope) => Effect.gen(function*() {
+        const value = yield* Nursery.open((n) => Effect.gen(function*() {
+          const task = yield* n.startNow(Effect.never)
+          yield* task.cancel()
+          yield* n.startNow(CancelScope.shield(Effect.sleep(20)))
+          yield* Effect.forkDetach(Effect.andThen(Effect.sleep(10), scope.cancel()))
+          return "value"
+        }))
+        after = true
+        return value
+      }))
+      assert.isTrue(after)
+      assert.deepStrictEqual(result, Result.succeed("value"))
     }))
 
   test("in the inner one when the outer one is cancelled behind a shield", () =>
@@ -730,6 +766,33 @@ describe("CancelScope.stop", () => {
       }))
       assert.deepStrictEqual(log, ["moved in"])
     }))
+
+  for (const how of ["whenStopping", "untilStopping"] as const) {
+    // BUG (StartBlock.ts, started): a stop announces itself downwards once, and who moves in later has missed it.
+    test.fails(`is heard by a wait in ${how} that started moves into a scope that was asked before`, () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const handle = yield* Deferred.make<Nursery.Nursery>()
+        const wait: Effect.Effect<unknown> = how === "whenStopping" ? CancelScope.whenStopping : CancelScope.untilStopping(Effect.never)
+        yield* Nursery.open((outer) => Effect.gen(function*() {
+          yield* outer.startNow(Effect.gen(function*() {
+            const inside = yield* Deferred.await(handle)
+            yield* inside.start((started: (value: number) => Effect.Effect<void>) => Effect.gen(function*() {
+              yield* Effect.forkChild(Effect.andThen(wait, Effect.map(now, (at) => log.push(`heard at ${at}`))), { startImmediately: true })
+              yield* Effect.sleep(10)
+              yield* started(1)
+              yield* Effect.sleep(20)
+            }))
+          }))
+          yield* CancelScope.open((scope) => Nursery.open((inside) => Effect.gen(function*() {
+            yield* Deferred.succeed(handle, inside)
+            yield* scope.stop({ grace: 100 })
+            yield* Effect.sleep(50)
+          })))
+        }))
+        assert.deepStrictEqual(log, ["heard at 10"])
+      }))
+  }
 
   test("is hidden by a shield", () =>
     Effect.gen(function*() {

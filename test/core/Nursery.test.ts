@@ -1266,6 +1266,18 @@ describe("Nursery maxTasks", () => {
       assert.deepStrictEqual(ran, [...Array.from({ length: 20 }, (_, i) => i), 99])
     }))
 
+  test("admits who waits before a newcomer that hears of the free place first", () =>
+    Effect.gen(function*() {
+      const ran: Array<string> = []
+      yield* Nursery.open((crowd) => Nursery.open((n) => Effect.gen(function*() {
+        const holder = yield* n.startNow(Effect.sleep(10))
+        yield* crowd.startNow(Effect.andThen(holder.join, n.startNow(Effect.sync(() => ran.push("newcomer")))))
+        yield* crowd.startNow(n.startNow(Effect.andThen(Effect.sync(() => ran.push("first in the queue")), Effect.sleep(5))))
+        yield* holder.join
+      }), { maxTasks: 1 }))
+      assert.deepStrictEqual(ran, ["first in the queue", "newcomer"])
+    }))
+
   test("lets a starter that is cancelled while it waits leave the queue, and its task never runs", () =>
     Effect.gen(function*() {
       const ran: Array<string> = []
