@@ -1,6 +1,6 @@
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { CancelScope, HeapClock, Nursery, Timeout, TurnScheduler } from "effect-nursery"
+import { CancelScope, Event, HeapClock, Nursery, Timeout, TurnScheduler } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { getEventListeners } from "node:events"
 import { assert, describe, it } from "vitest"
@@ -144,18 +144,19 @@ describe("CancelScope.cancel", () => {
       assert.strictEqual(steps, 0)
     }))
 
-  test("is told to everybody below before anybody goes on", () =>
+  test("is told to everybody below before anybody goes on: what one gives up, another cancelled one does not take", () =>
     Effect.gen(function*() {
       const taken: Array<string> = []
-      yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
-        const baton = yield* Deferred.make<void>()
-        yield* n.startNow(Effect.onExit(Effect.never, () => Deferred.succeed(baton, undefined)))
-        yield* n.startNow(Effect.andThen(Deferred.await(baton), Effect.sync(() => taken.push("taken by a cancelled task"))))
-        yield* scope.cancel()
-        yield* Effect.never
-      })))
-      // Effect's own Deferred resumes at once, in the middle of the finalizer: it may win this race. Ours must not.
-      assert.isAtMost(taken.length, 1)
+      yield* Nursery.open((outside) => Effect.gen(function*() {
+        const baton = yield* Event.make()
+        yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
+          yield* n.startNow(Effect.ensuring(Effect.never, baton.set))
+          yield* n.startNow(Effect.andThen(baton.wait, Effect.sync(() => taken.push("a cancelled task"))))
+          yield* outside.startNow(Effect.andThen(baton.wait, Effect.sync(() => taken.push("a task outside"))))
+          yield* scope.cancel()
+        })))
+      }))
+      assert.deepStrictEqual(taken, ["a task outside"])
     }))
 
   test("reaches everything below: nurseries, scopes, gather, time limits, starts and awaits", () =>
