@@ -134,7 +134,8 @@ class Handle implements CapacityLimiter, Step {
     this.label = labelOf("limiter", name)
   }
 
-  withToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+  // Fields, so that they work unbound: `effect.pipe(limiter.withToken)`.
+  readonly withToken = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     const run: Effect.Effect<A, E, R> = Effect.withFiber((fiber) => {
       const hold = new Hold(this, fiber, fiber.getRef(Place), false)
       if (this.isFree) return this.returning(hold, Effect.suspend(() => this.take(hold) ? self : this.wait(hold, run, self)))
@@ -143,7 +144,7 @@ class Handle implements CapacityLimiter, Step {
     return run
   }
 
-  tryWithToken<A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> {
+  readonly tryWithToken = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
     const some = Effect.map(self, Option.some)
     const run: Effect.Effect<Option.Option<A>, E, R> = Effect.withFiber((fiber) => {
       const hold = new Hold(this, fiber, fiber.getRef(Place), false)

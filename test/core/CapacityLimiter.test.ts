@@ -26,6 +26,12 @@ describe("CapacityLimiter.make", () => {
     assert.strictEqual(limiter.statistics.total, Infinity)
   })
 
+  live("gives a handle whose operators stand in a pipe, unbound", function*() {
+    const limiter = yield* CapacityLimiter.make(1)
+    assert.strictEqual(yield* Effect.succeed(1).pipe(limiter.withToken), 1)
+    assert.deepStrictEqual(yield* Effect.succeed(2).pipe(limiter.tryWithToken), Option.some(2))
+  })
+
   live("gives a handle that tells its state as text and as JSON", function*() {
     const limiter = yield* CapacityLimiter.make(2, { name: "database" })
     const text = yield* limiter.withToken(Effect.sync(() => String(limiter)))
