@@ -419,14 +419,17 @@ export const effectiveDeadline: Effect.Effect<Option.Option<number>> = Effect.wi
  * @since 0.1.0
  */
 export const reasonOf = (cause: Cause.Cause<unknown>): Option.Option<CancelReason> => {
-  let interrupted = false
+  const running = Fiber.getCurrent()
+  const place = running?.getRef(Place)
   for (const reason of cause.reasons) {
     if (reason._tag !== "Interrupt") continue
-    interrupted = true
     const found = reason.annotations.get(ReasonKey.key)
     if (found instanceof CancelReason) return Option.some(found)
+    // Effect's interrupt carries a fiber id only, and annotating each of 100,000
+    // would double the price of a cancel. But a task that is being cancelled knows,
+    // and so do the fibers that Effect forked in it, which have it from the task.
+    const told = place?.told
+    if (told !== undefined && (reason.fiberId === told.fiberId || running !== place!.fiber)) return Option.some(told)
   }
-  // Effect's interrupt carries a fiber id only, and annotating each of 100,000
-  // would double the price of a cancel. A task that is being cancelled knows.
-  return interrupted ? Option.fromUndefinedOr(Fiber.getCurrent()?.getRef(Place)?.told) : Option.none()
+  return Option.none()
 }

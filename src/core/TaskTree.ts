@@ -193,20 +193,34 @@ const title = (node: Node): string => {
  */
 export const toText = (nodes: ReadonlyArray<Node>): string => {
   const lines: Array<string> = []
-  const todo: Array<readonly [node: Node, head: string, indent: string]> = []
-  const add = (children: ReadonlyArray<Node>, indent: string): void => {
+  const todo: Array<readonly [node: Node, head: string, indent: string, depth: number]> = []
+  const add = (children: ReadonlyArray<Node>, indent: string, depth: number): void => {
     for (let i = children.length - 1; i >= 0; i--) {
       const last = i === children.length - 1
-      todo.push([children[i]!, `${indent}${last ? "└─ " : "├─ "}`, `${indent}${last ? "   " : "│  "}`])
+      todo.push([children[i]!, `${indent}${last ? "└─ " : "├─ "}`, `${indent}${last ? "   " : "│  "}`, depth])
     }
   }
-  for (let i = nodes.length - 1; i >= 0; i--) todo.push([nodes[i]!, "", ""])
+  for (let i = nodes.length - 1; i >= 0; i--) todo.push([nodes[i]!, "", "", 0])
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const [node, head, indent] = next
+    const [node, head, indent, depth] = next
     lines.push(`${head}${title(node)}`)
-    add(node.children, indent)
+    if (depth < deepestLine) add(node.children, indent, depth + 1)
+    else if (node.children.length > 0) lines.push(`${indent}└─ … ${countBelow(node)} more`)
   }
   return lines.join("\n")
+}
+
+/** Below this depth the text only counts: every level takes three more columns. */
+const deepestLine = 100
+
+const countBelow = (node: Node): number => {
+  let count = 0
+  const todo: Array<Node> = [...node.children]
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    count++
+    for (const child of next.children) todo.push(child)
+  }
+  return count
 }
 
 /**

@@ -232,7 +232,7 @@ describe("CancelScope reasons", () => {
     }))
 
   // BUG (CancelScope.ts, reasonOf): takes every interrupt without a reason for the task's own.
-  test.fails("reasonOf is none for an interrupt of somebody else, also in a task that is being cancelled", () =>
+  test("reasonOf is none for an interrupt of somebody else, also in a task that is being cancelled", () =>
     Effect.gen(function*() {
       let found: boolean | undefined
       yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
@@ -770,7 +770,7 @@ describe("CancelScope.stop", () => {
 
   for (const how of ["whenStopping", "untilStopping"] as const) {
     // BUG (StartBlock.ts, started): a stop announces itself downwards once, and who moves in later has missed it.
-    test.fails(`is heard by a wait in ${how} that started moves into a scope that was asked before`, () =>
+    test(`is heard by a wait in ${how} that started moves into a scope that was asked before`, () =>
       Effect.gen(function*() {
         const log: Array<string> = []
         const handle = yield* Deferred.make<Nursery.Nursery>()

@@ -1036,7 +1036,7 @@ describe("Nursery.size and Nursery.awaitIdle", () => {
     }))
 
   // BUG (Wait.ts, wakeAll): who is woken may wait again in the same queue at once, and is woken again.
-  test.fails("awaitIdle waits each time, also when the waiter starts more as soon as it is woken", () =>
+  test("awaitIdle waits each time, also when the waiter starts more as soon as it is woken", () =>
     Effect.gen(function*() {
       let ran = 0
       yield* Nursery.open((n) => Effect.gen(function*() {

@@ -21,6 +21,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
 import { interruptStep, type Step, wakeUp } from "./Cascade.ts"
 import { type BlockView, type MemberView, type Recorder, recorderFor, type WaitView } from "./Recorder.ts"
@@ -227,6 +228,10 @@ export abstract class Block implements Step, BlockView {
     this.resume = undefined!
   }
 
+  get turns(): Scheduler.SchedulerDispatcher {
+    return this.owner.currentDispatcher
+  }
+
   get closed(): boolean {
     return this.phase === "closed"
   }
@@ -265,6 +270,8 @@ export abstract class Block implements Step, BlockView {
   }
 
   becomeInner(member: Member): void {
+    // Interrupted already: it waits in the finalizer, and is told in no other way.
+    if (this.ownerIs === "interrupted") return
     this.leave()
     this.ownerIs = "member"
     member.inner = this

@@ -12,10 +12,13 @@
  * everybody below the cancelled scope has been told.
  */
 import * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 
 /** A step of a cascade. Blocks and waiters are steps themselves, which saves a closure each. */
 export interface Step {
   run(): void
+  /** Where the program that it belongs to takes its turns. */
+  readonly turns?: Scheduler.SchedulerDispatcher
 }
 
 /**
@@ -93,7 +96,9 @@ const goOn = (): void => {
 const pause = (): void => {
   if (!paused) {
     paused = true
-    Fiber.getCurrent()?.currentDispatcher.scheduleTask(goOn, 0)
+    // After a timer no fiber is running: then a step knows whose turn it is.
+    const turns = wakeUps.find((step) => step.turns !== undefined)?.turns ?? Fiber.getCurrent()?.currentDispatcher
+    turns?.scheduleTask(goOn, 0)
     setTimeout(goOn, 0)
   }
   stop()

@@ -179,7 +179,7 @@ export class RaceBlock extends Numbering {
   /** Failures that count only when nobody succeeds. */
   private readonly aside = new Outcome()
   private timer: Timer | undefined = undefined
-  private turns = 0
+  private asked = 0
 
   constructor(name: string, effects: ReadonlyArray<AnyEffect>, until: "completed" | "success", stagger: number) {
     super(name, effects.length, Infinity, (index) => effects[index]!)
@@ -205,11 +205,11 @@ export class RaceBlock extends Numbering {
 
   /** It is the turn of the next one: its predecessor took too long, or failed. */
   private nextOne(): void {
-    this.turns++
+    this.asked++
     // One that fails at once asks for the next from inside this loop.
-    if (this.turns > 1) return
+    if (this.asked > 1) return
     this.disarm()
-    for (; this.turns > 0; this.turns--) if (this.hasNext) this.startNext()
+    for (; this.asked > 0; this.asked--) if (this.hasNext) this.startNext()
     this.arm()
   }
 

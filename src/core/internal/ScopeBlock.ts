@@ -98,7 +98,7 @@ export class ScopeBlock extends Block implements Due {
     this.start(member)
     if (member.exit !== undefined || this.timer !== undefined) return
     // The body has run to where it first waits: a limit of 0 ends it there.
-    if (this.limit <= 0 && this.isOverdue) this.expire("deadline")
+    if (this.limit <= 0 && this.isOverdue) this.expireAtOnce()
     else this.arm()
   }
 
@@ -160,6 +160,20 @@ export class ScopeBlock extends Block implements Due {
     this.cancelWith(new CancelReason(source, this.name, this.stopReason?.by ?? "", message, at, this.owner.id))
   }
 
+  // A scope around whose time is up as well, and which is only being begun, has
+  // not told anybody yet. Of equal deadlines the outer one wins.
+  private expireAtOnce(): void {
+    const now = this.timers.now()
+    together(() => {
+      if (!this.shielded) {
+        for (const block of around(this.parent)) {
+          if (block instanceof ScopeBlock && block.deadline <= now) block.expire("deadline")
+        }
+      }
+      this.expire("deadline")
+    })
+  }
+
   setDeadline(at: number): void {
     if (this.reason !== undefined || this.closed) return
     this.deadline = at
@@ -182,7 +196,7 @@ export class ScopeBlock extends Block implements Due {
       if (ending.graceTimer !== undefined) this.timers.clear(ending.graceTimer)
       if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, { onDeadline: () => this.expire("shutdown") }, this.owner)
     }
-    if (first) announceStop(this, ending.stopReason)
+    if (first) announce(this, ending.stopReason)
   }
 
   private get isOverdue(): boolean {
@@ -234,26 +248,35 @@ export const stopping = { label: "a stop" }
 // Walks down when somebody stops instead of registering upwards when somebody
 // waits: stopping is rare, and `started` may have moved the waiting task. Nobody
 // is told before all are found, because who is told may end and leave its block.
-const announceStop = (scope: ScopeBlock, reason: CancelReason): void => {
+const announce = (below: Block | Member, reason: CancelReason): void => {
   const waits: Array<MemberWait> = []
   const ending: Array<ScopeBlock> = []
-  const todo: Array<Block> = [scope]
-  for (let block = todo.pop(); block !== undefined; block = todo.pop()) {
-    if (block !== scope && block.shielded) continue
-    if (block !== scope && block instanceof ScopeBlock && block.endsOnStop) {
-      ending.push(block)
-      continue
-    }
-    for (let member = block.first; member !== undefined; member = member.next) {
-      for (let wait = member.waits; wait !== undefined; wait = wait.beside) if (wait.on === stopping) waits.push(wait)
-      if (member.inner !== undefined) todo.push(member.inner)
-      for (let branch = member.branches; branch !== undefined; branch = branch.nextBeside) todo.push(branch)
-    }
+  const blocks: Array<Block> = []
+  const look = (member: Member): void => {
+    for (let wait = member.waits; wait !== undefined; wait = wait.beside) if (wait.on === stopping) waits.push(wait)
+    if (member.inner !== undefined) blocks.push(member.inner)
+    for (let branch = member.branches; branch !== undefined; branch = branch.nextBeside) blocks.push(branch)
+  }
+  const lookInside = (block: Block): void => {
+    for (let member = block.first; member !== undefined; member = member.next) look(member)
+  }
+  if (below instanceof Member) look(below)
+  else lookInside(below)
+  for (let block = blocks.pop(); block !== undefined; block = blocks.pop()) {
+    if (block.shielded) continue
+    if (block instanceof ScopeBlock && block.endsOnStop) ending.push(block)
+    else lookInside(block)
   }
   together(() => {
     for (const block of ending) block.cancel("shutdown", reason.message)
     for (const wait of waits) wait.wake(Exit.succeed(reason))
   })
+}
+
+/** A task that has just moved hears of a stop that was announced where it is now. */
+export const announceTo = (member: Member): void => {
+  const reason = stoppingAround(member)
+  if (reason !== undefined) announce(member, reason)
 }
 
 /** Reads a time limit. A raw NaN is a mistake that `Duration` would turn into 0. */

@@ -18,6 +18,7 @@ import { type AnyEffect, type AnyExit, Block, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import type { NurseryBlock } from "./NurseryBlock.ts"
 import { Outcome } from "./Outcome.ts"
+import { announceTo } from "./ScopeBlock.ts"
 import type { TaskMember, TaskOptions } from "./TaskMember.ts"
 import type { Wait } from "./Wait.ts"
 
@@ -95,6 +96,7 @@ export class StartBlock extends Block {
       this.nursery.adopt(this.task)
       this.nursery.startOver()
       this.nursery.tellLate(this.task)
+      announceTo(this.task)
       this.finish()
       return Effect.void
     })

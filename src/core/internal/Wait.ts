@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as Scheduler from "effect/Scheduler"
 import { type AnyEffect, type AnyFiber, type Member, type MemberWait, Place } from "./Block.ts"
 import { type Step, wakeUp } from "./Cascade.ts"
 import { type Recorder, recorderFor } from "./Recorder.ts"
@@ -67,6 +68,10 @@ export class Wait implements Step, MemberWait {
     this.resume(exit)
   }
 
+  get turns(): Scheduler.SchedulerDispatcher {
+    return this.fiber.currentDispatcher
+  }
+
   run(): void {
     if (this.state !== "woken") return
     this.over()
@@ -124,9 +129,11 @@ export class WaitQueue {
     this.length--
   }
 
-  /** Wakes everybody with the same exit. */
+  /** Wakes everybody who waits now. Who is woken may come back to wait for the next time. */
   wakeAll(exit: AnyEffect): void {
-    while (this.first !== undefined) this.first.wake(exit)
+    const waits: Array<Wait> = []
+    for (let wait = this.first; wait !== undefined; wait = wait.next) waits.push(wait)
+    for (const wait of waits) wait.wake(exit)
   }
 }
 
