@@ -10,6 +10,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { format } from "effect/Formatter"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
@@ -171,13 +172,16 @@ export const catchTag: {
   Effect.catchCause(self, (cause): Effect.Effect<B, Exclude<E, Of<E, T>> | E2, R2> => {
     const [matched, rest] = split(cause, tag)
     if (matched.length === 0) return Effect.failCause(cause as Cause.Cause<Exclude<E, Of<E, T>>>)
-    const handled = f(matched as unknown as readonly [Of<E, T>, ...Array<Of<E, T>>])
+    const handled = Effect.suspend(() => f(matched as unknown as readonly [Of<E, T>, ...Array<Of<E, T>>]))
     if (Option.isNone(rest)) return handled
     const remaining = rest.value
-    return Effect.flatMap(Effect.exit(handled), (exit): Effect.Effect<never, Exclude<E, Of<E, T>> | E2> =>
-      Effect.failCause(exit._tag === "Success"
-        ? remaining
-        : Cause.fromReasons<Exclude<E, Of<E, T>> | E2>([...remaining.reasons, ...exit.cause.reasons])))
+    // Masked, because the rest must go on also when the handler is cancelled.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.exit(restore(handled)), (exit): Effect.Effect<never, Exclude<E, Of<E, T>> | E2> =>
+        Effect.failCause(exit._tag === "Success"
+          ? remaining
+          : Cause.fromReasons<Exclude<E, Of<E, T>> | E2>([...remaining.reasons, ...exit.cause.reasons])))
+    )
   }))
 
 interface Branch {
@@ -192,16 +196,8 @@ const describe = (reason: Cause.Fail<unknown> | Cause.Die): string => {
   const value = reason._tag === "Fail" ? reason.error : reason.defect
   const text = value instanceof Error
     ? value.message === "" ? value.name : `${value.name}: ${value.message}`
-    : typeof value === "string" ? value : plain(value)
+    : typeof value === "string" ? value : format(value)
   return reason._tag === "Fail" ? text : `${text} (defect)`
-}
-
-const plain = (value: unknown): string => {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return String(value)
-  }
 }
 
 // With a list instead of recursion, as failures may come out of deep nesting.

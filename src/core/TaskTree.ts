@@ -168,7 +168,8 @@ export const nowUnsafe = (): ReadonlyArray<Node> => treeOf(roots())
 const isTask = (node: Node): boolean => node.kind === "task" || node.kind === "service" || node.kind === "body"
 
 const title = (node: Node): string => {
-  if (!isTask(node)) return `${node.kind} ${node.name}${node.state === "open" ? "" : ` (${node.state})`}`
+  const named = node.name === node.kind ? node.kind : `${node.kind} ${node.name}`
+  if (!isTask(node)) return `${named}${node.state === "open" ? "" : ` (${node.state})`}`
   const state = node.waitsFor.length > 0 ? `${node.state === "cancelling" ? "cancelling, " : ""}${node.waitsFor.join(", ")}` : node.state
   return `${node.kind === "service" ? "service " : ""}${node.name} (${state})`
 }

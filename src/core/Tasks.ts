@@ -137,6 +137,12 @@ export const gather = <const T extends Many>(
 /**
  * Runs effects together and collects their exits: no failure cancels another.
  *
+ * **Gotchas**
+ *
+ * When the whole is cancelled there are no exits to return. Errors that its
+ * effects then raise in their cleanup are not lost: they come out beside the
+ * cancellation, although the type has no errors.
+ *
  * **Example** (Some of them failed)
  *
  * ```ts
@@ -367,6 +373,11 @@ export const wait = <A, E>(
 /**
  * The exits of effects in the order in which they end. Leaving the stream cancels
  * the rest and waits for it.
+ *
+ * **Gotchas**
+ *
+ * Errors that the rest raises in its cleanup come out of the stream's end, although
+ * its type has no errors.
  *
  * **Example** (Fastest first)
  *

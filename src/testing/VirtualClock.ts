@@ -217,9 +217,13 @@ export const runExit = async <A, E>(program: Effect.Effect<A, E>, options?: Opti
   const run = new Run()
   const fiber = Effect.runFork(Effect.provideService(program, Clock.Clock, run.clock), { scheduler: run.scheduler })
   fiber.addObserver(() => run.over())
+  const isOver = () => fiber.pollUnsafe() !== undefined
   try {
-    await run.loop(() => fiber.pollUnsafe() !== undefined, Duration.toMillis(options?.deadlockAfter ?? "2 seconds"))
+    await run.loop(isOver, Duration.toMillis(options?.deadlockAfter ?? "2 seconds"))
   } catch (defect) {
+    // Its finalizers get their turn. What cannot even be interrupted is left behind.
+    fiber.interruptUnsafe()
+    await run.loop(isOver, 0).catch(() => {})
     return Exit.die(defect)
   }
   return fiber.pollUnsafe()!

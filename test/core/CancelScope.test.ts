@@ -237,7 +237,7 @@ describe("CancelScope reasons", () => {
       let found: boolean | undefined
       yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
         const other = yield* Effect.forkDetach(Effect.never, { startImmediately: true })
-        yield* Fiber.interrupt(other)
+        yield* Fiber.interruptAs(other, -1)
         yield* n.startNow(Effect.ensuring(Effect.never, Effect.map(Fiber.await(other), (exit) => {
           found = Exit.isFailure(exit) && Option.isSome(CancelScope.reasonOf(exit.cause))
         })))

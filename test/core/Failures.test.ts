@@ -193,7 +193,7 @@ describe("Failures.fromCause and Failures.pretty", () => {
   it("say what they can when there was no nursery, no failure, or a value that cannot be printed", async () => {
     const circle: { self?: unknown } = {}
     circle.self = circle
-    assert.strictEqual(Failures.pretty(causeOf(Cause.makeFailReason(circle))), "1 failure\n└─ [object Object]")
+    assert.strictEqual(Failures.pretty(causeOf(Cause.makeFailReason(circle))), "1 failure\n└─ {\"self\":[Circular]}")
     assert.strictEqual(Failures.pretty(Cause.empty), "no failures")
     assert.strictEqual(Failures.pretty(Cause.interrupt()), "cancelled")
     assert.deepStrictEqual(Failures.fromCause(causeOf(Cause.makeFailReason("x"), Cause.makeInterruptReason())), [{ task: "", _tag: "Fail", error: "x" }])

@@ -86,8 +86,13 @@ export class Member implements MemberView {
 
   /** The name of the task that this fiber does the work of: a body works for the task around its block. */
   get task(): string {
-    const around = this.block.parent
-    return around === undefined ? "main" : around.task
+    let member: Member | undefined = this
+    while (member !== undefined && member.isBody) member = member.block.parent
+    return member === undefined ? "main" : member.name
+  }
+
+  get isBody(): boolean {
+    return true
   }
 
   /** Called by its block when it has ended, before the block looks at the exit. */

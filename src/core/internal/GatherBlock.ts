@@ -17,8 +17,8 @@ class Numbered extends Member {
   override get name(): string {
     return `${this.block.kind} ${this.index}`
   }
-  override get task(): string {
-    return this.name
+  override get isBody(): boolean {
+    return false
   }
 }
 

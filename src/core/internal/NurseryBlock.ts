@@ -233,6 +233,7 @@ export class NurseryBlock extends CollectingBlock {
   }
 
   private lastOut(): void {
+    if (this.over) return
     // Somebody outside still waits for room: `admit` comes next.
     if (this.room !== undefined && this.room.first !== undefined) return
     if (this.services === 0) this.finish()

@@ -54,8 +54,8 @@ export class TaskMember extends Member implements Awaited {
     return this.options?.name ?? `task ${this.number}`
   }
 
-  override get task(): string {
-    return this.name
+  override get isBody(): boolean {
+    return false
   }
 
   get label(): string {

@@ -80,7 +80,7 @@ export class TimerHeap {
 
   /** Takes the next deadline out if it is due at `now`. */
   takeDue(now: number): Due | undefined {
-    if (this.next() > now) return undefined
+    if (this.live === 0 || this.next() > now) return undefined
     const entry = this.pop()
     const due = entry.due!
     entry.due = undefined
@@ -201,10 +201,13 @@ class LiveTimers implements Timers {
   private readonly fire = (): void => {
     this.handle = undefined
     this.armedFor = Infinity
-    fireDue(this.heap, this.nowRead)
-    // Somebody may have armed a nearer one meanwhile.
-    const next = this.heap.next()
-    if (next < this.armedFor) this.arm(next)
+    try {
+      fireDue(this.heap, this.nowRead)
+    } finally {
+      // Somebody may have armed a nearer one meanwhile.
+      const next = this.heap.next()
+      if (next < this.armedFor) this.arm(next)
+    }
   }
 
   private readonly nowRead = (): number => this.now()
