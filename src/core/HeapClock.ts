@@ -9,40 +9,8 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { type Due, liveTimers, type Timer, type Timers, TimersId } from "./internal/Timers.ts"
-
-/** A sleeping fiber: what the heap calls, and what takes it out. */
-class Sleeper implements Due {
-  private readonly resume: (exit: Exit.Exit<void>) => void
-  private readonly timers: Timers
-  private readonly timer: Timer
-  constructor(timers: Timers, at: number, resume: (exit: Exit.Exit<void>) => void) {
-    this.timers = timers
-    this.resume = resume
-    this.timer = timers.set(at, this, Fiber.getCurrent()!)
-  }
-  onDeadline(): void {
-    this.resume(Exit.void)
-  }
-  clear(): void {
-    this.timers.clear(this.timer)
-  }
-}
-
-const sleepOn = (timers: Timers, duration: Duration.Duration): Effect.Effect<void> => {
-  const millis = Duration.toMillis(duration)
-  if (millis <= 0) return Effect.yieldNow
-  if (millis === Infinity) return Effect.never
-  return Effect.callback<void>((resume) => {
-    const sleeper = new Sleeper(timers, timers.now() + millis, resume)
-    return Effect.sync(() => sleeper.clear())
-  })
-}
+import { liveTimers, sleepOn, type Timers, TimersId } from "./internal/Timers.ts"
 
 /**
  * Makes a Clock on real time. All Clocks made so share one heap.

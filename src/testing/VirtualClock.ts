@@ -15,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
-import { fireDue, TimerHeap, type Timers, TimersId } from "../core/internal/Timers.ts"
+import { fireDue, sleepOn, TimerHeap, type Timers, TimersId } from "../core/internal/Timers.ts"
 import * as TaskTree from "../core/TaskTree.ts"
 
 /**
@@ -113,15 +113,7 @@ class Run {
       currentTimeNanos: Effect.sync(nanos),
       monotonicTimeNanosUnsafe: nanos,
       monotonicTimeNanos: Effect.sync(nanos),
-      sleep: (duration) => {
-        const length = Duration.toMillis(duration)
-        if (length <= 0) return Effect.yieldNow
-        if (length === Infinity) return Effect.never
-        return Effect.callback<void>((resume) => {
-          const timer = timers.set(this.millis + length, { onDeadline: () => resume(Exit.void) }, Fiber.getCurrent()!)
-          return Effect.sync(() => timers.clear(timer))
-        })
-      },
+      sleep: (duration) => sleepOn(timers, duration),
       [TimersId]: timers,
       [RunId]: this
     }

@@ -5,7 +5,7 @@
  */
 import { Cause, Effect, type Exit, Option, Stream } from "effect"
 import { CancelScope, Nursery, Tasks, TaskTree, Timeout } from "effect-nursery"
-import { block, bodyOf, checkpoint, CorpusError, outcomeOf, settled, type Step, Tracer, translated, tryStatement } from "./Interpreter.ts"
+import { block, bodyOf, checkpoint, CorpusError, outcomeOf, runBody, settled, type Step, Tracer, translated, tryStatement } from "./Interpreter.ts"
 import type { Body, Child, Program, Statement } from "./Scenario.ts"
 
 type Task = Nursery.Task<unknown, CorpusError>
@@ -42,18 +42,7 @@ class Interpreter {
     }))
   }
 
-  private readonly run = (task: string, body: Body): Step => {
-    let value: unknown = null
-    const all = Effect.forEach(body, (statement) =>
-      Effect.suspend(() => {
-        if (statement.op === "return") {
-          value = statement["value"]
-          return Effect.void
-        }
-        return this.statement(task, statement)
-      }), { discard: true })
-    return Effect.flatMap(all, () => Effect.succeed(value))
-  }
+  private readonly run = (task: string, body: Body): Step => runBody(body, (statement) => this.statement(task, statement))
 
   private statement(task: string, s: Statement): Step {
     const { tracer } = this

@@ -120,6 +120,18 @@ export const nowMillis: Effect.Effect<number> = Effect.map(Timeout.now, Math.rou
 
 const orderly = (ids: ReadonlyArray<string>): Array<string> => [...ids].sort()
 
+/** Runs the statements of a body one after the other, and gives what its `return` says. */
+export const runBody = (body: Body, run: (statement: Statement) => Step): Step => {
+  let value: unknown = null
+  const all = Effect.forEach(body, (statement) =>
+    Effect.suspend(() => {
+      if (statement.op !== "return") return run(statement)
+      value = statement["value"]
+      return Effect.void
+    }), { discard: true })
+  return Effect.flatMap(all, () => Effect.succeed(value))
+}
+
 /** Runs a body and keeps what came out of it, whatever that is. */
 export const settled = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Exit.Exit<A, E>> => Effect.exit(effect)
 

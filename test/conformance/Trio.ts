@@ -9,6 +9,7 @@ import {
   errorsOf,
   nowMillis,
   outcomeOf,
+  runBody,
   settled,
   type Step,
   Tracer,
@@ -86,18 +87,7 @@ class Interpreter {
     return bodyOf(run)
   }
 
-  private readonly run = (env: Env, body: Body): Step => {
-    let value: unknown = null
-    const all = Effect.forEach(body, (statement) =>
-      Effect.suspend(() => {
-        if (statement.op === "return") {
-          value = statement["value"]
-          return Effect.void
-        }
-        return this.statement(env, statement)
-      }), { discard: true })
-    return Effect.flatMap(all, () => Effect.succeed(value))
-  }
+  private readonly run = (env: Env, body: Body): Step => runBody(body, (statement) => this.statement(env, statement))
 
   private statement(env: Env, s: Statement): Step {
     const { tracer } = this

@@ -4,21 +4,7 @@ import { CancelScope, Event, HeapClock, Nursery, Timeout, TurnScheduler } from "
 import { VirtualClock } from "effect-nursery/testing"
 import { getEventListeners } from "node:events"
 import { assert, describe, it } from "vitest"
-
-/** A test in virtual time. What the program fails or dies with fails the test. */
-const test = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-test.fails = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it.fails(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-
-const said = (exit: Exit.Exit<unknown, unknown>): unknown =>
-  exit._tag === "Success" ? exit.value : exit.cause.reasons.map((reason) =>
-    reason._tag === "Fail" ? `Fail ${String(reason.error)}` : reason._tag === "Die" ? `Die ${String(reason.defect)}` : "Interrupt")
-
-const now = Effect.map(Timeout.now, Math.round)
-
-const withCleanup = (log: Array<string>, name: string, millis: number) =>
-  Effect.never.pipe(Effect.ensuring(Effect.andThen(Effect.sleep(millis), Effect.sync(() => log.push(`${name} cleaned up`)))))
+import { now, said, test, withCleanup } from "./support.ts"
 
 const failure = <A>(result: Result.Result<A, CancelScope.CancelReason>): CancelScope.CancelReason =>
   Result.isFailure(result) ? result.failure : assert.fail("the scope was not cancelled")

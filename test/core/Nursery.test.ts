@@ -1,26 +1,8 @@
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Scope } from "effect"
 import { CancelScope, Errors, Nursery, Timeout, TurnScheduler } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
-import * as v8 from "node:v8"
-import * as vm from "node:vm"
 import { assert, describe, it } from "vitest"
-
-/** A test in virtual time. What the program fails or dies with fails the test. */
-const test = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-test.fails = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it.fails(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-
-/** Each reason of a failed exit as a word and what it carries, or the value. */
-const said = (exit: Exit.Exit<unknown, unknown>): unknown =>
-  exit._tag === "Success" ? exit.value : exit.cause.reasons.map((reason) =>
-    reason._tag === "Fail" ? `Fail ${String(reason.error)}` : reason._tag === "Die" ? `Die ${String(reason.defect)}` : "Interrupt")
-
-const now = Effect.map(Timeout.now, Math.round)
-
-/** Sleeps for ever; its cleanup takes `millis` and says so. */
-const withCleanup = (log: Array<string>, name: string, millis: number) =>
-  Effect.never.pipe(Effect.ensuring(Effect.andThen(Effect.sleep(millis), Effect.sync(() => log.push(`${name} cleaned up`)))))
+import { heap, now, said, test, withCleanup } from "./support.ts"
 
 const failsInCleanup = <E>(error: E) => Effect.never.pipe(Effect.onExit(() => Effect.fail(error)))
 const diesInCleanup = (defect: unknown) => Effect.never.pipe(Effect.ensuring(Effect.die(defect)))
@@ -1642,14 +1624,6 @@ describe("Nursery.Service", () => {
 })
 
 describe("A nursery under load", () => {
-  v8.setFlagsFromString("--expose-gc")
-  const gc = vm.runInNewContext("gc") as () => void
-  const heap = () => {
-    gc()
-    gc()
-    return process.memoryUsage().heapUsed
-  }
-
   it("keeps nothing of 100,000 tasks that have ended", async () => {
     const children = 100_000
     const grown = await Effect.runPromise(Nursery.open((n) => Effect.gen(function*() {

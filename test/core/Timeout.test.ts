@@ -2,18 +2,7 @@ import { Duration, Effect, Exit, Option } from "effect"
 import { CancelScope, Errors, Event, Nursery, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it, vi } from "vitest"
-
-/** A test in virtual time. What the program fails or dies with fails the test. */
-const test = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-test.fails = <A, E>(name: string, program: () => Effect.Effect<A, E>) =>
-  it.fails(name, async () => void await VirtualClock.run(Effect.suspend(program), { deadlockAfter: 200 }))
-
-const said = (exit: Exit.Exit<unknown, unknown>): unknown =>
-  exit._tag === "Success" ? exit.value : exit.cause.reasons.map((reason) =>
-    reason._tag === "Fail" ? `Fail ${String(reason.error)}` : reason._tag === "Die" ? `Die ${String(reason.defect)}` : "Interrupt")
-
-const now = Effect.map(Timeout.now, Math.round)
+import { now, said, test } from "./support.ts"
 
 const tooSlow = (exit: Exit.Exit<unknown, unknown>): Errors.TooSlow => {
   const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined

@@ -1,19 +1,10 @@
 import { Effect, Option } from "effect"
 import { Nursery, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
-import * as v8 from "node:v8"
-import * as vm from "node:vm"
 import { assert, describe, it } from "vitest"
+import { heap } from "../core/support.ts"
 
 describe("A nursery under a long load", () => {
-  v8.setFlagsFromString("--expose-gc")
-  const gc = vm.runInNewContext("gc") as () => void
-  const heap = () => {
-    gc()
-    gc()
-    return process.memoryUsage().heapUsed
-  }
-
   it("keeps nothing of a million tasks that have ended", async () => {
     const children = 1_000_000
     const grown = await Effect.runPromise(Nursery.open((n) => Effect.gen(function*() {

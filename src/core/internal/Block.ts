@@ -110,7 +110,7 @@ export const startsPerTurn = 512
 // Not in the public type of a fiber, and there is no other way to ask. A block
 // opened inside a finalizer must not be cancelled from around it, as no other
 // finalizer is. test/core/internal/Block.test.ts notices if Effect changes it.
-const isInterruptible = (fiber: AnyFiber): boolean => (fiber as { readonly interruptible?: boolean }).interruptible !== false
+export const isInterruptible = (fiber: AnyFiber): boolean => (fiber as { readonly interruptible?: boolean }).interruptible !== false
 
 let firstRoot: Block | undefined
 
@@ -429,34 +429,6 @@ export abstract class Block implements Step, BlockView {
     this.memberEnded(member, exit)
   }
 }
-
-/** A block in which several may fail. */
-export abstract class CollectingBlock extends Block {
-  private left: Cause.Cause<any> | undefined = undefined
-
-  // Were the finalizer to fail, Effect would merge its errors into the interrupt:
-  // equal ones once, and beside a `Die` every `Fail` as a `Die`.
-  protected override leftOver(exit: AnyExit): AnyExit {
-    if (exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)) this.left = exit.cause
-    return Exit.void
-  }
-
-  /** The cause of an owner that was interrupted, with the errors that were left. */
-  withLeft(cause: Cause.Cause<any>): Cause.Cause<any> {
-    return this.left === undefined ? cause : Cause.fromReasons([...this.left.reasons, ...cause.reasons])
-  }
-}
-
-/** Opens a block in which several may fail. No error is lost or changed, even if Effect interrupts the owner. */
-export const openCollecting = (make: () => CollectingBlock): AnyEffect =>
-  Effect.withFiber((owner) => {
-    const block = make()
-    const wait = open(() => block)
-    // A member is not interrupted while it waits in a block, and in an
-    // uninterruptible region nobody is.
-    if (!isInterruptible(owner) || owner.getRef(Place)?.fiber === owner) return wait
-    return Effect.uninterruptible(Effect.catchCause(Effect.interruptible(wait), (cause) => Exit.failCause(block.withLeft(cause))))
-  })
 
 /** Opens a block: the current fiber waits until it has ended. */
 export const open = (make: () => Block): AnyEffect =>

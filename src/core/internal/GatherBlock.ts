@@ -1,8 +1,9 @@
 /** The blocks behind gather, map, race and asCompleted: effects known in advance, started as far as a limit allows. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { type AnyEffect, type AnyExit, type Block, CollectingBlock, Member, reasonNow, startsPerTurn, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, type Block, Member, startsPerTurn, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
+import { CollectingBlock } from "./CollectingBlock.ts"
 import { named } from "./Named.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Timer, timersFor } from "./Timers.ts"
@@ -27,8 +28,6 @@ abstract class Numbering extends CollectingBlock {
   readonly name: string
   protected readonly count: number
   protected readonly limit: number
-  protected readonly outcome = new Outcome()
-  protected cancelled: CancelReason | undefined = undefined
   private readonly effectAt: (index: number) => AnyEffect
   private next = 0
   private living = 0
@@ -100,13 +99,6 @@ abstract class Numbering extends CollectingBlock {
     return this.outcome.add(exit, (reason) => named(reason, this.name, `${this.kind} ${index}`))
   }
 
-  protected cancel(message: string): void {
-    if (this.cancelled !== undefined) return
-    const reason = reasonNow("sibling", this.name, message, this)
-    this.recorder?.cancelled(this, reason)
-    this.cancelMembers(reason)
-  }
-
   cancelMembers(reason: CancelReason): void {
     if (this.cancelled !== undefined) return
     this.cancelled = reason
@@ -134,7 +126,7 @@ export class GatherBlock extends Numbering {
       return
     }
     if (!this.take(index, exit) && this.cancelled === undefined) this.interrupted = exit
-    this.cancel(`${this.kind} ${index} failed`)
+    this.cancelSiblings(`${this.kind} ${index} failed`)
   }
 
   result(): AnyExit {
@@ -216,7 +208,7 @@ export class RaceBlock extends Numbering {
   protected ended(index: number, exit: AnyExit): void {
     if (exit._tag === "Success") {
       this.winner ??= exit
-      return this.cancel(`race ${index} won`)
+      return this.cancelSiblings(`race ${index} won`)
     }
     if (this.until === "success") {
       // With a cancellation in it, it is not the plain failure of a contestant.
@@ -227,7 +219,7 @@ export class RaceBlock extends Numbering {
       return
     }
     if (!this.take(index, exit) && this.cancelled === undefined) this.interrupted = exit
-    this.cancel(`race ${index} ended first`)
+    this.cancelSiblings(`race ${index} ended first`)
   }
 
   override cancelMembers(reason: CancelReason): void {

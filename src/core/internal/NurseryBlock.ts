@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
-import { type AnyEffect, type AnyExit, CollectingBlock, Member, reasonNow, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, Member, reasonNow, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { wakeUp } from "./Cascade.ts"
+import { CollectingBlock } from "./CollectingBlock.ts"
 import { named } from "./Named.ts"
 import { Outcome } from "./Outcome.ts"
 import { HandlerMember, TaskMember, type TaskOptions } from "./TaskMember.ts"
@@ -33,15 +34,12 @@ export class NurseryBlock extends CollectingBlock {
   readonly name: string
   readonly setup: Setup
   private readonly body: (nursery: NurseryBlock) => AnyEffect
-  private readonly outcome = new Outcome()
   private bodyMember: Member | undefined = undefined
   private bodyExit: AnyExit | undefined = undefined
   /** Body, tasks and pending starts that have not ended; services are counted apart. */
   private open = 0
   private services = 0
   private count = 0
-  /** Why its members were told to stop. */
-  private cancelled: CancelReason | undefined = undefined
   /** Why its services were told to stop, after the others had ended. */
   private servicesTold: CancelReason | undefined = undefined
   private readonly starting: Array<TaskMember> = []
@@ -188,7 +186,7 @@ export class NurseryBlock extends CollectingBlock {
       this.bodyExit = exit
       const failed = this.outcome.add(exit, (reason) => named(reason, this.name, "body"))
       // A body that ends by an interrupt of its own ends its tasks too, as any failure does.
-      if (exit._tag === "Failure") this.fail(failed ? "the body failed" : "the body was interrupted")
+      if (exit._tag === "Failure") this.cancelSiblings(failed ? "the body failed" : "the body was interrupted")
       this.oneLess()
     }
   }
@@ -213,7 +211,7 @@ export class NurseryBlock extends CollectingBlock {
     const failed = this.outcome.add(exit, (reason) => named(reason, this.name, task.name))
     // A task that was cancelled by itself is no cancellation of the block.
     if (this.cancelled === undefined) this.outcome.cancelled = cancelledBefore
-    if (failed && (onTaskFailure === "cancel" || task instanceof HandlerMember)) this.fail(`${task.name} failed`)
+    if (failed && (onTaskFailure === "cancel" || task instanceof HandlerMember)) this.cancelSiblings(`${task.name} failed`)
   }
 
   // The handler is a task: the block does not end before it has run. It is
@@ -249,13 +247,6 @@ export class NurseryBlock extends CollectingBlock {
   private endServices(): void {
     this.servicesTold ??= this.cancelled ?? reasonNow("shutdown", this.name, "body and tasks have ended", this)
     tellAll(this.members(), this.servicesTold)
-  }
-
-  private fail(message: string): void {
-    if (this.cancelled !== undefined) return
-    const reason = reasonNow("sibling", this.name, message, this)
-    this.recorder?.cancelled(this, reason)
-    this.cancelMembers(reason)
   }
 
   cancelMembers(reason: CancelReason): void {

@@ -8,7 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { together } from "./Cascade.ts"
 
 /** What a deadline is for. Scopes are that themselves, which saves an object each. */
@@ -280,3 +281,32 @@ export const timersOf = (clock: Clock.Clock): Timers => {
 
 /** The timers of the Clock that a fiber runs with. */
 export const timersFor = (fiber: Fiber.Fiber<unknown, unknown>): Timers => timersOf(fiber.getRef(Clock.Clock))
+
+/** A sleeping fiber: what the heap calls, and what takes it out. */
+class Sleeper implements Due {
+  private readonly resume: (exit: Exit.Exit<void>) => void
+  private readonly timers: Timers
+  private readonly timer: Timer
+  constructor(timers: Timers, at: number, resume: (exit: Exit.Exit<void>) => void) {
+    this.timers = timers
+    this.resume = resume
+    this.timer = timers.set(at, this, Fiber.getCurrent()!)
+  }
+  onDeadline(): void {
+    this.resume(Exit.void)
+  }
+  clear(): void {
+    this.timers.clear(this.timer)
+  }
+}
+
+/** What `sleep` of a Clock with these timers is. */
+export const sleepOn = (timers: Timers, duration: Duration.Duration): Effect.Effect<void> => {
+  const millis = Duration.toMillis(duration)
+  if (millis <= 0) return Effect.yieldNow
+  if (millis === Infinity) return Effect.never
+  return Effect.callback<void>((resume) => {
+    const sleeper = new Sleeper(timers, timers.now() + millis, resume)
+    return Effect.sync(() => sleeper.clear())
+  })
+}
