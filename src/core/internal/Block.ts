@@ -95,6 +95,11 @@ export class Member implements MemberView {
     return true
   }
 
+  /** How its fiber is run. */
+  get options(): Effect.RunOptions | undefined {
+    return undefined
+  }
+
   /** Called by its block when it has ended, before the block looks at the exit. */
   ended(_exit: AnyExit): void {}
 }
@@ -403,7 +408,7 @@ export abstract class Block implements Step, BlockView {
     member.context = undefined
     this.recorder?.started(member)
     startDepth++
-    const fiber = member.fiber = Effect.runForkWith(context)(effect)
+    const fiber = member.fiber = Effect.runForkWith(context)(effect, member.options)
     startDepth--
     const exit = fiber.pollUnsafe()
     // `member.block`, not `this`: `started` may have moved it meanwhile.

@@ -214,10 +214,9 @@ export class NurseryBlock extends CollectingBlock {
     if (failed && (onTaskFailure === "cancel" || task instanceof HandlerMember)) this.cancelSiblings(`${task.name} failed`)
   }
 
-  // The handler is a task: the block does not end before it has run. It is
-  // uninterruptible, because a failure whose handler was cancelled would be silent.
+  // The handler is a task: the block does not end before it has run.
   private supervise(failed: TaskMember, cause: Cause.Cause<any>, handler: NonNullable<Setup["handler"]>): void {
-    const effect = Effect.uninterruptible(Effect.suspend(() => handler(cause, failed)))
+    const effect = Effect.suspend(() => handler(cause, failed))
     const task = new HandlerMember(this, effect, undefined, ++this.count, { name: `handler of ${failed.name}` })
     this.adopt(task)
     this.start(task)

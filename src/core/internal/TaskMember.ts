@@ -23,7 +23,7 @@ interface Hearers {
 /** It is also the handle that the user holds. */
 export class TaskMember extends Member implements Awaited {
   private declare readonly number: number
-  private declare readonly options: TaskOptions | undefined
+  private declare readonly given: TaskOptions | undefined
   /** Those who want to know when it has ended. */
   private declare hearers: Hearers | undefined
 
@@ -36,22 +36,22 @@ export class TaskMember extends Member implements Awaited {
   ) {
     super(block, effect, context)
     this.number = number
-    this.options = options
+    this.given = options
     this.hearers = undefined
   }
 
   /** It does not hold the nursery open. */
   get service(): boolean {
-    return this.options !== undefined && this.options.service === true
+    return this.given !== undefined && this.given.service === true
   }
 
   /** The key that it was started under; `undefined` is none. */
   get key(): unknown {
-    return this.options?.key
+    return this.given?.key
   }
 
   override get name(): string {
-    return this.options?.name ?? `task ${this.number}`
+    return this.given?.name ?? `task ${this.number}`
   }
 
   override get isBody(): boolean {
@@ -135,4 +135,9 @@ export class TaskMember extends Member implements Awaited {
 }
 
 /** Runs a supervisor's handler. Its own failure is not handed to the supervisor again. */
-export class HandlerMember extends TaskMember {}
+export class HandlerMember extends TaskMember {
+  // From its very first step: a failure whose handler was cancelled would be silent.
+  override get options(): Effect.RunOptions {
+    return { uninterruptible: true }
+  }
+}
