@@ -2,7 +2,7 @@
  * Runs a program under a seeded random schedule: which ready task is next, where a fiber pauses, and
  * which of the things that are due at the same time comes first. All in virtual time and at once.
  */
-import { Clock, Context, Duration, Effect, type Exit, Fiber, Scheduler } from "effect"
+import { Clock, Context, Duration, Effect, type Exit, type Fiber, Scheduler } from "effect"
 import { fireDue, TimerHeap, type Timers, TimersId } from "../../src/core/internal/Timers.ts"
 
 /** Numbers from 0 to 1 that a seed decides (mulberry32). */
