@@ -486,6 +486,30 @@ describe("Under every schedule", () => {
     })
   })
 
+  it("a task that moves into a nursery while that is cancelled is cancelled, too", () => {
+    holds(1500, (random, wrong) => {
+      const before = pause(random)
+      const sibling = pause(random)
+      const cleanup = pause(random)
+      const service = random.coin(0.3)
+      return Effect.gen(function*() {
+        let living = 0
+        yield* Nursery.open((outer) =>
+          Effect.exit(Nursery.open((n) => {
+            const task = (started: (value: number) => Effect.Effect<void>) =>
+              Effect.acquireUseRelease(
+                Effect.sync(() => living++),
+                () => Effect.andThen(before, Effect.andThen(started(1), Effect.never)),
+                () => Effect.andThen(cleanup, Effect.sync(() => living--))
+              )
+            return Effect.andThen(outer.startSoon(Effect.exit(n.start(task, { service }))), Effect.andThen(sibling, Effect.fail("body")))
+          }))
+        )
+        if (living !== 0) wrong.push(`${living} live`)
+      })
+    }, { mayFail: true })
+  })
+
   it("gather keeps order and limit, races have one winner, wait and asCompleted count right", () => {
     holds(3000, (random, wrong) => {
       const work = pausesOf(random, 5)
@@ -628,6 +652,7 @@ describe("Under every schedule", () => {
       const publishes = times(3, () => pausesOf(random, 3))
       const receives = times(3, () => pausesOf(random, 12))
       const capacities = times(3, () => random.below(3))
+      const impatient = times(3, () => random.coin(0.3))
       const leaves = times(3, () => random.coin(0.3) ? random.below(6) : Infinity)
       const cancels = times(3, () => random.coin(0.3) ? random.below(5) : undefined)
       return Effect.gen(function*() {
@@ -642,7 +667,10 @@ describe("Under every schedule", () => {
                 yield* started(s)
                 for (let i = 0; i < leaves[s]!; i++) {
                   yield* receives[s]![i % 12]!
-                  got[s]!.push(yield* mine.receive)
+                  // Some give up waiting again and again, and take their room for a value with them.
+                  let value = Option.none<string>()
+                  while (Option.isNone(value)) value = yield* impatient[s]! ? Effect.tap(Timeout.moveOnAfter(mine.receive, 1), Effect.sleep(1)) : Effect.asSome(mine.receive)
+                  got[s]!.push(value.value)
                 }
               })).pipe(Effect.catchTag("EndOfChannel", () => Effect.void))
             for (let s = 0; s < 3; s++) yield* n.start(subscriber(s))
