@@ -223,7 +223,7 @@ class Handle<in out A> implements Broadcast<A> {
         resume(this.publishIn(undefined, value))
         return undefined
       }
-      const wait = new Wait("publish to", this, value, resume as (effect: AnyEffect) => void)
+      const wait = new Wait("publishing to", this, value, resume as (effect: AnyEffect) => void)
       this.publishers.push(wait)
       return wait.leave
     })

@@ -18,6 +18,7 @@ import * as Errors from "./Errors.ts"
 import { type AnyEffect, open as openBlock } from "./internal/Block.ts"
 import { openCollecting } from "./internal/CollectingBlock.ts"
 import { NurseryBlock, type Setup } from "./internal/NurseryBlock.ts"
+import { oneOf } from "./internal/Options.ts"
 import { StartBlock, type Started } from "./internal/StartBlock.ts"
 import type { TaskMember } from "./internal/TaskMember.ts"
 
@@ -62,7 +63,7 @@ export interface TaskOptions {
   readonly name?: string
   /** It does not hold the block open: it is cancelled when body and other tasks have ended. Default: `false`. */
   readonly service?: boolean
-  /** At most one task of a key lives at a time. Compared as a `Map` does. */
+  /** At most one task of a key lives at a time. Compared as a `Map` does. A task begun by `start` has its key from `started` on. */
   readonly key?: unknown
   /** With a key that is taken: return the living task, or cancel it, wait for its end and start the new one. Default: `"replace"`. */
   readonly ifKeyTaken?: "keep" | "replace"
@@ -95,7 +96,7 @@ export interface Task<out A, out E> {
   readonly join: Effect.Effect<A, E>
   /** The exit, if it has ended. */
   readonly poll: Option.Option<Exit.Exit<A, E>>
-  /** Cancels it, and returns when it has really ended. */
+  /** Cancels it, and returns when it has really ended. From inside the task it returns at once. */
   cancel(reason?: string): Effect.Effect<void>
 }
 
@@ -213,7 +214,11 @@ class Handle implements Nursery<any>, Spawner<any> {
     }
     if (!block.isFull || options?.service === true) return Exit.succeed(block.spawn(effect, context, options, now))
     return Effect.callback<any, any>((resume) => {
-      const admitted = () => Exit.succeed(block.spawn(effect, context, options, now))
+      // Somebody may have taken the key while this one waited for room.
+      const admitted = (): AnyEffect =>
+        options?.key !== undefined && block.task(options.key) !== undefined
+          ? this.#spawn(effect, context, options, now)
+          : Exit.succeed(block.spawn(effect, context, options, now))
       // Asked again in the step that registers the wait: others may have run since.
       if (block.state !== "ended" && block.isFull) return block.whenRoom(admitted, resume).leave
       resume(this.#spawn(effect, context, options, now))
@@ -224,6 +229,7 @@ class Handle implements Nursery<any>, Spawner<any> {
   #whenKeyIsFree(options: TaskOptions | undefined, then: () => AnyEffect): AnyEffect {
     const living = options?.key === undefined ? undefined : this.#block.task(options.key)
     if (living === undefined) return then()
+    oneOf("ifKeyTaken", options?.ifKeyTaken, ["keep", "replace"])
     if (options?.ifKeyTaken === "keep") return Effect.succeed(living)
     // Asked again afterwards: somebody else may have taken the key meanwhile.
     return Effect.flatMap(living.cancel("replaced by a task of the same key"), () => this.#whenKeyIsFree(options, then))
@@ -294,9 +300,10 @@ class Handle implements Nursery<any>, Spawner<any> {
 
 const setupOf = (options: Options | undefined, handler: Setup["handler"]): Setup => {
   const maxTasks = options?.maxTasks ?? Infinity
-  if (!(maxTasks >= 1)) {
-    throw new RangeError(`Expected \`maxTasks\` to be a number from 1 and up or \`Infinity\`, got \`${maxTasks}\` (${typeof maxTasks})`)
+  if (maxTasks !== Infinity && !(Number.isInteger(maxTasks) && maxTasks >= 1)) {
+    throw new RangeError(`Expected \`maxTasks\` to be an integer from 1 and up or \`Infinity\`, got \`${maxTasks}\` (${typeof maxTasks})`)
   }
+  oneOf("onTaskFailure", options?.onTaskFailure, ["cancel", "continue"])
   return { name: options?.name ?? "nursery", maxTasks, onTaskFailure: options?.onTaskFailure ?? "cancel", handler }
 }
 

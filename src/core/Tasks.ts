@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import type { AnyEffect, AnyExit } from "./internal/Block.ts"
 import { openCollecting as open } from "./internal/CollectingBlock.ts"
 import { GatherBlock, RaceBlock, SettleBlock } from "./internal/GatherBlock.ts"
+import { oneOf } from "./internal/Options.ts"
 import { millisOf } from "./internal/ScopeBlock.ts"
 import type { TaskMember } from "./internal/TaskMember.ts"
 import { type Timer, timersFor } from "./internal/Timers.ts"
@@ -30,18 +31,18 @@ import type * as Nursery from "./Nursery.ts"
 export type Any = Effect.Effect<any, any, any>
 
 /**
- * Effects in a tuple, an array or a record.
+ * Effects in a tuple, an array, another iterable or a record.
  *
  * @since 0.1.0
  */
-export type Many = ReadonlyArray<Any> | Readonly<Record<string, Any>>
+export type Many = Iterable<Any> | Readonly<Record<string, Any>>
 
 /**
  * One of the effects of a collection.
  *
  * @since 0.1.0
  */
-export type Each<T extends Many> = T extends ReadonlyArray<Any> ? T[number] : T[keyof T]
+export type Each<T extends Many> = T extends Iterable<infer E extends Any> ? E : T extends Readonly<Record<string, Any>> ? T[keyof T] : never
 
 /**
  * The errors of all effects of a collection.
@@ -56,6 +57,27 @@ export type ErrorOf<T extends Many> = Effect.Error<Each<T>>
  * @since 0.1.0
  */
 export type EnvOf<T extends Many> = Effect.Services<Each<T>>
+
+/**
+ * The values of a collection of effects, in its shape.
+ *
+ * @since 0.1.0
+ */
+export type Gathered<T extends Many> = T extends ReadonlyArray<Any> ? { -readonly [K in keyof T]: Effect.Success<T[K]> }
+  : T extends Iterable<Any> ? Array<Effect.Success<Each<T>>>
+  : T extends Readonly<Record<string, Any>> ? { -readonly [K in keyof T]: Effect.Success<T[K]> }
+  : never
+
+/**
+ * The exits of a collection of effects, in its shape.
+ *
+ * @since 0.1.0
+ */
+export type Settled<T extends Many> = T extends ReadonlyArray<Any>
+  ? { -readonly [K in keyof T]: Exit.Exit<Effect.Success<T[K]>, Effect.Error<T[K]>> }
+  : T extends Iterable<Any> ? Array<Exit.Exit<Effect.Success<Each<T>>, Effect.Error<Each<T>>>>
+  : T extends Readonly<Record<string, Any>> ? { -readonly [K in keyof T]: Exit.Exit<Effect.Success<T[K]>, Effect.Error<T[K]>> }
+  : never
 
 /**
  * How many run at a time.
@@ -84,7 +106,7 @@ const checked = <A>(options: Limit | undefined, then: (limit: number) => A): A |
 
 /** The effects as an array, and what makes a result of the same shape. */
 const listOf = (effects: Many): readonly [ReadonlyArray<AnyEffect>, ((values: ReadonlyArray<unknown>) => unknown) | undefined] => {
-  if (Array.isArray(effects)) return [effects, undefined]
+  if (Symbol.iterator in effects) return [Array.from(effects as Iterable<AnyEffect>), undefined]
   const keys = Object.keys(effects)
   const record = effects as Readonly<Record<string, AnyEffect>>
   return [keys.map((key) => record[key]!), (values) => Object.fromEntries(keys.map((key, i) => [key, values[i]]))]
@@ -129,7 +151,7 @@ const shaped = (effect: AnyEffect, shape: ((values: ReadonlyArray<unknown>) => u
 export const gather = <const T extends Many>(
   effects: T,
   options?: Limit
-): Effect.Effect<{ -readonly [K in keyof T]: Effect.Success<T[K]> }, ErrorOf<T>, EnvOf<T>> =>
+): Effect.Effect<Gathered<T>, ErrorOf<T>, EnvOf<T>> =>
   checked(options, (limit) => {
     const [list, shape] = listOf(effects)
     return shaped(open(() => new GatherBlock("gather", list.length, limit, (i) => list[i]!)), shape)
@@ -163,7 +185,7 @@ export const gather = <const T extends Many>(
 export const gatherSettled = <const T extends Many>(
   effects: T,
   options?: Limit
-): Effect.Effect<{ -readonly [K in keyof T]: Exit.Exit<Effect.Success<T[K]>, Effect.Error<T[K]>> }, never, EnvOf<T>> =>
+): Effect.Effect<Settled<T>, never, EnvOf<T>> =>
   checked(options, (limit) => {
     const [list, shape] = listOf(effects)
     const settle = Effect.suspend(() => {
@@ -198,20 +220,19 @@ export const map = <A, B, E, R>(
   f: (item: A, index: number) => Effect.Effect<B, E, R>,
   options?: Limit
 ): Effect.Effect<Array<B>, E, R> =>
-  checked(options, (limit) =>
-    Effect.suspend(() => {
-      const list = Array.isArray(items) ? items as ReadonlyArray<A> : Array.from(items)
-      // `f` runs inside its task: if it throws, that is the task's defect.
-      const at = (i: number) => Effect.suspend(() => f(list[i]!, i) as Effect.Effect<B, E>)
-      return open(() => new GatherBlock("map", list.length, limit, at))
-    }))
-
-const race = (effects: Iterable<Any>, until: "completed" | "success", stagger: number): AnyEffect =>
-  Effect.suspend(() => {
-    const list = Array.from(effects) as Array<AnyEffect>
-    if (list.length === 0) return Effect.die(new RangeError("Expected at least one effect to race, got none: nobody could win"))
-    return open(() => new RaceBlock(until === "completed" ? "firstCompleted" : "firstSuccess", list, until, stagger))
+  checked(options, (limit) => {
+    // Read once, so that an iterator serves every run of the effect.
+    const list = Array.isArray(items) ? items as ReadonlyArray<A> : Array.from(items)
+    // `f` runs inside its task: if it throws, that is the task's defect.
+    const at = (i: number) => Effect.suspend(() => f(list[i]!, i) as Effect.Effect<B, E>)
+    return open(() => new GatherBlock("map", list.length, limit, at))
   })
+
+const race = (effects: Iterable<Any>, until: "completed" | "success", stagger: number): AnyEffect => {
+  const list = Array.from(effects) as Array<AnyEffect>
+  if (list.length === 0) return Effect.die(new RangeError("Expected at least one effect to race, got none: nobody could win"))
+  return open(() => new RaceBlock(until === "completed" ? "firstCompleted" : "firstSuccess", list, until, stagger))
+}
 
 /**
  * The first effect to end wins, by a value or by a failure; the others are
@@ -327,6 +348,7 @@ export const wait = <A, E>(
   Effect.callback((resume) => {
     const list = Array.from(tasks) as unknown as Array<TaskMember>
     const until = options?.until ?? "all"
+    oneOf("until", until, ["all", "firstCompleted", "firstFailure"])
     const limit = millisOf("timeout", options?.timeout ?? Infinity)
     const enough = (): boolean => {
       let living = 0
@@ -377,8 +399,8 @@ export const wait = <A, E>(
  *
  * **Gotchas**
  *
- * Errors that the rest raises in its cleanup come out of the stream's end, although
- * its type has no errors.
+ * What the rest would have failed with is dropped, as its values are. Defects in
+ * its cleanup come out of the stream's end.
  *
  * **Example** (Fastest first)
  *
@@ -426,11 +448,15 @@ export const asCompleted = <A, E, R>(
         fiber.addObserver(() => void Queue.endUnsafe(queue))
         return fiber
       }),
-      (fiber) => Effect.flatMap(Fiber.interrupt(fiber), () => Effect.flatMap(Fiber.await(fiber), errorsOnly))
+      (fiber) => Effect.flatMap(Fiber.interrupt(fiber), () => Effect.flatMap(Fiber.await(fiber), defectsOnly))
     )
     return Stream.fromQueue(queue)
   }))
 
-// Errors of the cleanup of those that were left: the Scope reports them.
-const errorsOnly = (exit: AnyExit): Effect.Effect<void> =>
-  failed(exit) ? exit as Exit.Exit<never> : Effect.void
+// What they would have failed with was a value of the stream, and nobody took it.
+// A defect is a bug in the program wherever it shows.
+const defectsOnly = (exit: AnyExit): Effect.Effect<void> => {
+  if (exit._tag === "Success") return Effect.void
+  const defects = exit.cause.reasons.filter((reason) => reason._tag === "Die")
+  return defects.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons<never>(defects))
+}

@@ -236,7 +236,7 @@ describe("Broadcast.publish", () => {
         assert.include(TaskTree.toText(yield* TaskTree.now), "receiving from broadcast mine")
         yield* news.publish(1)
         yield* n.startNow(Effect.ignore(news.publish(2)), { name: "writer" })
-        assert.include(TaskTree.toText(yield* TaskTree.now), "publish to broadcast news")
+        assert.include(TaskTree.toText(yield* TaskTree.now), "publishing to broadcast news")
         yield* n.cancelTasks()
       })
     )

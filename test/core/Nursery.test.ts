@@ -410,12 +410,12 @@ describe("Nursery.open", () => {
       assert.deepStrictEqual(said(exit), ["Fail at once"])
     }))
 
-  test("refuses a limit that is no number from 1 and up, and says what it got", () =>
+  test("refuses a limit that is no whole number from 1 and up, and says what it got", () =>
     Effect.gen(function*() {
       for (const maxTasks of [0, -1, NaN]) {
         const exit = yield* Effect.exit(Nursery.open(() => Effect.void, { maxTasks }))
         assert.deepStrictEqual(said(exit), [
-          `Die RangeError: Expected \`maxTasks\` to be a number from 1 and up or \`Infinity\`, got \`${maxTasks}\` (number)`
+          `Die RangeError: Expected \`maxTasks\` to be an integer from 1 and up or \`Infinity\`, got \`${maxTasks}\` (number)`
         ])
       }
     }))

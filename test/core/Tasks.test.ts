@@ -35,6 +35,13 @@ const gauge = () => {
 }
 
 describe("Tasks.gather", () => {
+  it("takes any iterable, and collects into an array", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Tasks.gather(new Set([Effect.succeed(1), Effect.succeed(2)])), [1, 2])
+      const exits = yield* Tasks.gatherSettled(new Map([["a", Effect.succeed(1)]]).values())
+      assert.deepStrictEqual(exits, [Exit.succeed(1)])
+    })))
+
   it("gives a tuple for a tuple, in the order given and not in the order of the ends", () =>
     VirtualClock.run(Effect.gen(function*() {
       const values = yield* Tasks.gather([after(30, "a"), after(10, 2), Effect.succeed(true)])

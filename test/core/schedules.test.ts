@@ -415,7 +415,7 @@ describe("Under every schedule", () => {
   })
 
   // Nursery.#spawn: who waited for room is not asked again whether its key is free.
-  it.fails("at most one task of a key lives at a time, also with maxTasks", () => {
+  it("at most one task of a key lives at a time, also with maxTasks", () => {
     holds(500, keys(2, false))
   })
 
@@ -920,7 +920,7 @@ describe("Under every schedule", () => {
   })
 
   // NurseryBlock.supervise, Block.start: a handler that waits for its turn because starts are deeply nested never runs when the nursery is cancelled.
-  it.fails("a failure is handed over although the nursery is cancelled in the same step", () => {
+  it("a failure is handed over although the nursery is cancelled in the same step", () => {
     holds(1, (_, wrong) =>
       Effect.gen(function*() {
         const handled: Array<string> = []
@@ -936,17 +936,17 @@ describe("Under every schedule", () => {
   })
 
   // StartBlock.begin asks only whether the nursery is full; #spawn lets services in.
-  it.fails("a service can be started by `start` while the nursery is full", () => {
+  it("a service can be started by `start` while the nursery is full", () => {
     holds(1, () => Nursery.open((n) => n.startSoon(n.start((started: (v: number) => Effect.Effect<void>) => started(1), { service: true })), { maxTasks: 1 }))
   })
 
   // The same, and uninterruptible, so that no time limit helps.
-  it.fails("a scoped nursery can be opened inside a full one", () => {
+  it("a scoped nursery can be opened inside a full one", () => {
     holds(1, () => Nursery.open((n) => n.startSoon(Effect.scoped(n.scoped())), { maxTasks: 1 }))
   })
 
   // Block.run: of a body that runs for the first time the fiber is not known, so a cancellation comes as a plain failure of the inner block.
-  it.fails("a body that is cancelled on its first run goes no further, also from inside another block", () => {
+  it("a body that is cancelled on its first run goes no further, also from inside another block", () => {
     holds(1, (_, wrong) =>
       Effect.exit(Nursery.open((n) =>
         CancelScope.open(() => n.startNow(Effect.fail("no"))).pipe(Effect.exit, Effect.andThen(Effect.sync(() => wrong.push("it went on"))))
@@ -954,7 +954,7 @@ describe("Under every schedule", () => {
   })
 
   // tellBeginner: takes any fiber that has inherited the place for the beginner.
-  it.fails("a detached fiber that cancels the scope in the first run of its body lives on", () => {
+  it("a detached fiber that cancels the scope in the first run of its body lives on", () => {
     holds(1, (_, wrong) =>
       Effect.gen(function*() {
         let lives = false
@@ -966,13 +966,13 @@ describe("Under every schedule", () => {
   })
 
   // SettleBlock.ended: a job's own failure, which is a value of the stream, counts as an error of the cleanup; the stream's type says that it cannot fail.
-  it.fails("leaving asCompleted does not fail with what a job failed with before", () => {
+  it("leaving asCompleted does not fail with what a job failed with before", () => {
     const jobs = [Effect.sleep(1), Effect.ensuring(Effect.fail("typed"), Effect.sleep(10))]
     holds(1, () => Stream.runDrain(Stream.take(Tasks.asCompleted<void, string, never>(jobs), 1)))
   })
 
   // ChannelState.tryReceive and trySend do not ask `isAboutToPause`, as `receive` and `send` do.
-  it.fails("tryReceive loses no value when its fiber pauses and is cancelled", () => {
+  it("tryReceive loses no value when its fiber pauses and is cancelled", () => {
     holds(200, (random, wrong) => {
       const before = random.below(20)
       return Effect.gen(function*() {

@@ -35,6 +35,7 @@ export type AnyEffect = Effect.Effect<any, any>
 /** A wait of a member; the next one, if fibers that Effect's operators forked inside the task wait too. */
 export interface MemberWait extends WaitView {
   beside: MemberWait | undefined
+  besidePrevious: MemberWait | undefined
   readonly on: object
   wake(exit: AnyEffect): void
 }
@@ -135,7 +136,7 @@ export const reasonNow = (source: Source, scope: string, message: string, block:
 
 /** Tells a member to stop: the block that it waits in, or else its fiber. */
 const tell = (member: Member, reason: CancelReason): void => {
-  if (member.exit !== undefined) return
+  if (member.exit !== undefined || member.options?.uninterruptible === true) return
   if (member.told === undefined) {
     member.told = reason
     member.block.recorder?.cancelled(member, reason)
@@ -144,29 +145,12 @@ const tell = (member: Member, reason: CancelReason): void => {
   if (member.inner !== undefined) member.inner.surrounded(reason)
   else if (member.fiber !== undefined) member.fiber.interruptUnsafe(reason.fiberId)
   else if (member.effect !== undefined) member.block.neverStarted(member, reason)
-  else tellBeginner(member, reason)
 }
 
 // At once, and not when the interrupt has found its way through Effect's operators.
 const tellTied = (member: Member, reason: CancelReason): void => {
   for (let block = member.branches; block !== undefined; block = block.nextBeside) {
     if (block.tied) block.surrounded(reason)
-  }
-}
-
-// Its fiber is running for the first time and nobody knows it yet: `startNow`
-// tells it again when it has come to where it waits. Until then either the fiber
-// itself runs, and stops at its next step, or blocks that it has opened do.
-const tellBeginner = (member: Member, reason: CancelReason): void => {
-  const running = Fiber.getCurrent()
-  if (running?.getRef(Place) === member) running.interruptUnsafe(reason.fiberId)
-  for (let block = member.branches; block !== undefined; block = block.nextBeside) block.surrounded(reason)
-}
-
-// The block that it opened on its first run, before its fiber was known, and waits in.
-const adoptInner = (member: Member, fiber: AnyFiber): void => {
-  for (let block = member.branches; block !== undefined; block = block.nextBeside) {
-    if (block.owner === fiber) return block.becomeInner(member)
   }
 }
 
@@ -277,14 +261,6 @@ export abstract class Block implements Step, BlockView {
       parent.branches = this
     }
     this.recorder?.opened(this)
-  }
-
-  becomeInner(member: Member): void {
-    // Interrupted already: it waits in the finalizer, and is told in no other way.
-    if (this.ownerIs === "interrupted") return
-    this.leave()
-    this.ownerIs = "member"
-    member.inner = this
   }
 
   private putBeside(next: Block | undefined): void {
@@ -408,14 +384,19 @@ export abstract class Block implements Step, BlockView {
     member.context = undefined
     this.recorder?.started(member)
     startDepth++
-    const fiber = member.fiber = Effect.runForkWith(context)(effect, member.options)
+    const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
+      // Its first step, so that whoever asks during the first run knows the fiber.
+      member.fiber = fiber
+      return effect
+    }), member.options)
+    member.fiber = fiber
     startDepth--
     const exit = fiber.pollUnsafe()
     // `member.block`, not `this`: `started` may have moved it meanwhile.
     if (exit !== undefined) return member.block.end(member, exit)
     fiber.addObserver((exit) => member.block.end(member, exit))
-    if (member.branches !== undefined) adoptInner(member, fiber)
-    if (member.told !== undefined) tell(member, member.told)
+    // It was told before its first step, in which a scheduler made it pause.
+    if (member.told !== undefined && member.inner === undefined) fiber.interruptUnsafe(member.told.fiberId)
   }
 
   /** A member was told to stop before its fiber ran: it never runs. */

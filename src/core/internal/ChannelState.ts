@@ -270,13 +270,16 @@ export class SenderHandle<A> implements Handle {
   }
 
   trySend(value: A): Effect.Effect<boolean, any> {
-    return Effect.suspend(() => {
-      const refusal = this.refusal
-      if (refusal !== undefined) return refusal
-      if (!this.state.hasRoom) return no
-      this.state.put(value)
-      return yes
-    })
+    return Effect.withFiber((fiber) => this.trySendIn(fiber, value))
+  }
+
+  private trySendIn(fiber: AnyFiber | undefined, value: A): Effect.Effect<boolean, any> {
+    const refusal = this.refusal
+    if (refusal !== undefined) return refusal
+    if (!this.state.hasRoom) return no
+    if (fiber !== undefined && isAboutToPause(fiber)) return Effect.flatMap(Effect.yieldNow, () => this.trySendIn(undefined, value))
+    this.state.put(value)
+    return yes
   }
 
   get clone(): Effect.Effect<SenderHandle<A>, any> {
@@ -363,18 +366,19 @@ export class ReceiverHandle<out A> implements Handle {
   }
 
   get tryReceive(): Effect.Effect<Option.Option<A>, any> {
-    return Effect.suspend(() => {
-      const state = this.state
-      if (this.isClosed) return this.refusal
-      if (state.hasValue) return Exit.succeed(Option.some(state.take()))
-      const promised = state.receivers.length
-      if (state.buffer.length > promised) {
-        const value = state.buffer.take(promised)
-        state.moved()
-        return Exit.succeed(Option.some(value))
-      }
-      return state.over ?? Exit.succeed(Option.none())
-    })
+    return Effect.withFiber((fiber) => this.tryReceiveIn(fiber))
+  }
+
+  private tryReceiveIn(fiber: AnyFiber | undefined): Effect.Effect<Option.Option<A>, any> {
+    const state = this.state
+    if (this.isClosed) return this.refusal
+    const promised = state.hasValue ? 0 : state.receivers.length
+    if (state.buffer.length <= promised && !state.hasValue) return state.over ?? Exit.succeed(Option.none())
+    if (fiber !== undefined && isAboutToPause(fiber)) return Effect.flatMap(Effect.yieldNow, () => this.tryReceiveIn(undefined))
+    if (state.hasValue) return Exit.succeed(Option.some(state.take()))
+    const value = state.buffer.take(promised)
+    state.moved()
+    return Exit.succeed(Option.some(value))
   }
 
   get stream(): Stream.Stream<A, any> {

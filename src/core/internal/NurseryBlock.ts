@@ -143,12 +143,14 @@ export class NurseryBlock extends CollectingBlock {
   }
 
   /** A task is being started by `start`: the nursery stays open for it. */
-  startPending(): void {
-    this.open++
+  startPending(task: TaskMember): void {
+    if (task.service) this.services++
+    else this.open++
   }
 
-  startOver(): void {
-    this.oneLess()
+  startOver(task: TaskMember): void {
+    if (task.service) this.oneServiceLess()
+    else this.oneLess()
   }
 
   // All starts of one turn share one scheduled step.
@@ -194,10 +196,8 @@ export class NurseryBlock extends CollectingBlock {
   private taskEnded(task: TaskMember, exit: AnyExit): void {
     if (this.keys !== undefined && this.keys.get(task.key) === task) this.keys.delete(task.key)
     if (exit._tag === "Failure") this.taskFailed(task, exit)
-    if (task.service) {
-      this.services--
-      if (this.open === 0 && this.services === 0) this.lastOut()
-    } else this.oneLess()
+    if (task.service) this.oneServiceLess()
+    else this.oneLess()
   }
 
   private taskFailed(task: TaskMember, exit: Exit.Failure<any, any>): void {
@@ -227,6 +227,11 @@ export class NurseryBlock extends CollectingBlock {
     if (this.room !== undefined && this.room.first !== undefined) wakeUp(this.admit)
     if (this.idle !== undefined && this.tasks === 0) this.idle.wakeAll(Exit.void)
     if (this.open === 0) this.lastOut()
+  }
+
+  private oneServiceLess(): void {
+    this.services--
+    if (this.open === 0 && this.services === 0) this.lastOut()
   }
 
   private lastOut(): void {

@@ -56,7 +56,7 @@ export class StartBlock extends Block {
     super()
     this.nursery = nursery
     this.defects = defects
-    this.task = nursery.newTask(Effect.suspend(() => run(this.started)), context, options ?? (run.name === "" ? undefined : { name: run.name }))
+    this.task = nursery.newTask(Effect.suspend(() => run(this.started)), context, run.name === "" ? options : { name: run.name, ...options })
     this.task.block = this
     this.name = this.task.name
   }
@@ -66,7 +66,7 @@ export class StartBlock extends Block {
       this.exit = Exit.die(this.defects.closed(this.name))
       return this.finish()
     }
-    if (!this.nursery.isFull) return this.beginTask()
+    if (!this.nursery.isFull || this.task.service) return this.beginTask()
     this.room = this.nursery.whenRoom(() => {
       this.room = undefined
       this.beginTask()
@@ -75,7 +75,7 @@ export class StartBlock extends Block {
   }
 
   private beginTask(): void {
-    this.nursery.startPending()
+    this.nursery.startPending(this.task)
     this.link(this.task)
     this.start(this.task)
   }
@@ -94,7 +94,7 @@ export class StartBlock extends Block {
       this.progress = { _tag: "Moved", value }
       this.unlink(this.task)
       this.nursery.adopt(this.task)
-      this.nursery.startOver()
+      this.nursery.startOver(this.task)
       this.nursery.tellLate(this.task)
       announceTo(this.task)
       this.finish()
@@ -104,7 +104,7 @@ export class StartBlock extends Block {
   memberEnded(_member: TaskMember, exit: AnyExit): void {
     this.exit = exit
     this.finish()
-    this.nursery.startOver()
+    this.nursery.startOver(this.task)
   }
 
   cancelMembers(reason: CancelReason): void {

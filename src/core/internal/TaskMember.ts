@@ -2,8 +2,9 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { type AnyEffect, type AnyExit, type Block, Member, reasonNow, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, type Block, Member, Place, reasonNow, tellAll } from "./Block.ts"
 import { interruptOf } from "./CancelReason.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Awaited, waitIn, WaitQueue } from "./Wait.ts"
@@ -13,6 +14,12 @@ export interface TaskOptions {
   readonly service?: boolean
   readonly key?: unknown
   readonly ifKeyTaken?: "keep" | "replace"
+}
+
+const isInside = (task: TaskMember): boolean => {
+  let member = Fiber.getCurrent()?.getRef(Place)
+  while (member !== undefined && member !== task) member = member.block.parent
+  return member === task
 }
 
 interface Hearers {
@@ -94,7 +101,8 @@ export class TaskMember extends Member implements Awaited {
   cancel(reason = "cancelled"): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.cancelUnsafe(reason)
-      return this.afterEnd(() => Exit.void)
+      // From inside, where waiting would be for itself, it returns at once.
+      return isInside(this) ? Effect.void : this.afterEnd(() => Exit.void)
     })
   }
 

@@ -33,6 +33,7 @@ export class Wait implements Step, MemberWait {
   next: Wait | undefined = undefined
   /** Another wait of the same task, in a fiber that an Effect operator forked inside it. */
   beside: MemberWait | undefined = undefined
+  besidePrevious: MemberWait | undefined = undefined
 
   constructor(verb: string, on: Awaited, brought: unknown, resume: (effect: AnyEffect) => void) {
     this.verb = verb
@@ -43,6 +44,7 @@ export class Wait implements Step, MemberWait {
     const place = this.place = fiber.getRef(Place)
     if (place !== undefined) {
       this.beside = place.waits
+      if (place.waits !== undefined) place.waits.besidePrevious = this
       place.waits = this
     }
     recorderOf(fiber, place)?.waiting(this)
@@ -94,12 +96,10 @@ export class Wait implements Step, MemberWait {
     const place = this.place
     recorderOf(this.fiber, place)?.resumed(this)
     if (place === undefined) return
-    if (place.waits === this) place.waits = this.beside
-    else {
-      for (let wait = place.waits; wait !== undefined; wait = wait.beside) {
-        if (wait.beside === this) wait.beside = this.beside
-      }
-    }
+    if (this.besidePrevious === undefined) place.waits = this.beside
+    else this.besidePrevious.beside = this.beside
+    if (this.beside !== undefined) this.beside.besidePrevious = this.besidePrevious
+    this.beside = this.besidePrevious = undefined
   }
 }
 
