@@ -146,6 +146,7 @@ class Subscriber<A> extends ChannelState<A> {
   }
 
   override receiverLeft(): void {
+    super.receiverLeft()
     this.moved()
   }
 

@@ -20,6 +20,17 @@ const outcome = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A
 const blocked = VirtualClock.waitAllBlocked
 
 describe("MemoryChannel.make", () => {
+  live("counts in `peak` what comes back from receivers that were cancelled on their way", function*() {
+    const [sender, receiver] = yield* MemoryChannel.make<number>(1)
+    yield* CancelScope.open((scope) => Nursery.open((n) => Effect.gen(function*() {
+      for (let i = 0; i < 3; i++) yield* n.startNow(receiver.receive)
+      for (let i = 0; i < 4; i++) assert.isTrue(yield* sender.trySend(i))
+      yield* scope.cancel()
+    })))
+    const { peak, used } = sender.statistics
+    assert.deepStrictEqual([used, peak], [4, 4])
+  })
+
   live("dies with value and type when the capacity is not a count", function*() {
     for (const capacity of [-1, 1.5, NaN, "3" as unknown as number]) {
       const exit = yield* Effect.exit(MemoryChannel.make(capacity))

@@ -115,6 +115,11 @@ export class ChannelState<A> implements Step {
 
   private store(value: A): void {
     this.buffer.push(value)
+    this.notePeak()
+  }
+
+  // Values that were on their way to a receiver are in the buffer when it leaves.
+  private notePeak(): void {
     const used = this.buffer.length - this.receivers.length
     if (used > this.peak) this.peak = used
   }
@@ -204,7 +209,9 @@ export class ChannelState<A> implements Step {
   }
 
   /** A waiting receiver has gone. */
-  receiverLeft(): void {}
+  receiverLeft(): void {
+    this.notePeak()
+  }
 
   get statistics(): Statistics {
     const promised = Math.min(this.buffer.length, this.receivers.length)
