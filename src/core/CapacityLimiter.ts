@@ -86,7 +86,7 @@ class Hold {
   get name(): unknown {
     if (this.given) return this.borrower
     const fiber = this.borrower as AnyFiber
-    return this.place !== undefined && mayBeOf(fiber, this.place) ? this.place.task : `fiber #${fiber.id}`
+    return this.place?.fiber === fiber ? this.place.task : `fiber #${fiber.id}`
   }
 
   release(): void {
@@ -94,24 +94,19 @@ class Hold {
   }
 }
 
-/** Whether a fiber is the one that the library started for a member. It is not known while that runs for the first time. */
-const mayBeOf = (fiber: AnyFiber, member: Member): boolean => member.fiber === undefined || member.fiber === fiber
-
 /**
  * The hold that the fiber would wait for itself for: its own, or that of a fiber
  * around it that waits for it. The body of a scope, time limit or nursery does
  * the work of the task around it; a task, a branch of gather and a fiber that
  * Effect forked stand for themselves.
  */
-const holdAround = (holds: ReadonlyMap<unknown, Hold>, hold: Hold): Hold | "unsure" | undefined => {
+const holdAround = (holds: ReadonlyMap<unknown, Hold>, hold: Hold): Hold | undefined => {
   let fiber = hold.borrower as AnyFiber
-  let sure = true
   for (let place = hold.place;;) {
     const other = holds.get(fiber)
-    if (other !== undefined) return sure ? other : "unsure"
+    if (other !== undefined) return other
     // Tasks and the branches of gather are of other classes.
-    if (place === undefined || place.constructor !== Member || !mayBeOf(fiber, place)) return undefined
-    sure &&= place.fiber !== undefined
+    if (place === undefined || place.constructor !== Member || place.fiber !== fiber) return undefined
     const block: Member["block"] = place.block
     fiber = block.owner
     place = block.parent
@@ -146,14 +141,10 @@ class Handle implements CapacityLimiter, Step {
 
   readonly tryWithToken = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> => {
     const some = Effect.map(self, Option.some)
-    const run: Effect.Effect<Option.Option<A>, E, R> = Effect.withFiber((fiber) => {
+    return Effect.withFiber((fiber) => {
       const hold = new Hold(this, fiber, fiber.getRef(Place), false)
-      return this.returning(hold, Effect.suspend(() => {
-        if (this.take(hold)) return some
-        return this.refusal(hold, run as AnyEffect) ?? noneExit
-      }))
+      return this.returning(hold, Effect.suspend(() => this.take(hold) ? some : this.refusal(hold) ?? noneExit))
     })
-    return run
   }
 
   // What gives the token back is in place before the token is taken, so there is
@@ -192,17 +183,15 @@ class Handle implements CapacityLimiter, Step {
     this.holds.set(hold.borrower, hold)
   }
 
-  private around(hold: Hold): Hold | "unsure" | undefined {
+  private around(hold: Hold): Hold | undefined {
     if (this.holds.size === 0) return undefined
     return hold.given ? this.holds.get(hold.borrower) : holdAround(this.holds, hold)
   }
 
   /** What to answer to a borrower that has a token already. */
-  private refusal(hold: Hold, again: AnyEffect): Effect.Effect<never, any> | undefined {
+  private refusal(hold: Hold): Exit.Exit<never, any> | undefined {
     const other = this.around(hold)
     if (other === undefined) return undefined
-    // In the next turn it is known which fiber is whose.
-    if (other === "unsure") return Effect.andThen(Effect.yieldNow, again) as Effect.Effect<never>
     const busy = new Errors.Busy({ what: `a token of ${this.label}`, holder: String(other.name) })
     // A task that would wait for itself is a mistake in the program; a borrower that was named may well have a token.
     return hold.given ? Exit.fail(busy) : Exit.die(busy)
@@ -211,7 +200,7 @@ class Handle implements CapacityLimiter, Step {
   /** Waits for a token and goes on with `self`. */
   private wait<A, E, R>(hold: Hold, again: Effect.Effect<A, E, R>, self: Effect.Effect<A, E, R>): Effect.Effect<A, any, R> {
     return Effect.callback((resume) => {
-      const refusal = this.refusal(hold, again as AnyEffect)
+      const refusal = this.refusal(hold)
       // Asked in the step that registers it: a scheduler may have let others run since.
       if (refusal !== undefined || this.isFree) {
         resume(refusal ?? again)
@@ -250,7 +239,7 @@ class Handle implements CapacityLimiter, Step {
       if (wait === undefined) return
       const hold = wait.brought as Hold
       // Only a named borrower can have got one while it waited.
-      const refusal = hold.given ? this.refusal(hold, hold.self) : undefined
+      const refusal = hold.given ? this.refusal(hold) : undefined
       if (refusal !== undefined) {
         wait.resumeNow(refusal)
         continue

@@ -291,7 +291,7 @@ describe("CapacityLimiter borrowers", () => {
     yield* limiter.withToken(Nursery.open((n) => n.startSoon(use)))
     yield* limiter.withToken(Tasks.gather([use, use]))
     yield* limiter.withToken(Effect.all([use, use], { concurrency: "unbounded" }))
-    // Also in the first steps of a body, when the library does not know yet which fiber is the body's.
+    // Also in the first steps of a body.
     yield* limiter.withToken(Timeout.failAfter(Effect.all([use, use], { concurrency: "unbounded" }), "1 hour"))
     yield* Nursery.open((n) =>
       n.startNow(limiter.withToken(Timeout.failAfter(Effect.all([use, use], { concurrency: "unbounded" }), "1 hour")))

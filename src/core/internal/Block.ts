@@ -110,9 +110,6 @@ export class Member implements MemberView {
 const deepestStart = 64
 let startDepth = 0
 
-/** At most this many starts of one block a turn: those that run make garbage that dies young. */
-export const startsPerTurn = 512
-
 // Not in the public type of a fiber, and there is no other way to ask. A block
 // opened inside a finalizer must not be cancelled from around it, as no other
 // finalizer is. test/core/internal/Block.test.ts notices if Effect changes it.

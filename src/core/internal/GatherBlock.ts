@@ -1,12 +1,15 @@
 /** The blocks behind gather, map, race and asCompleted: effects known in advance, started as far as a limit allows. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { type AnyEffect, type AnyExit, type Block, Member, startsPerTurn, tellAll } from "./Block.ts"
+import { type AnyEffect, type AnyExit, type Block, Member, tellAll } from "./Block.ts"
 import { type CancelReason, interruptOf } from "./CancelReason.ts"
 import { CollectingBlock } from "./CollectingBlock.ts"
 import { named } from "./Named.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Timer, timersFor } from "./Timers.ts"
+
+/** At most this many starts a turn: those that run make garbage that dies young. */
+const startsPerTurn = 512
 
 /** One of the effects. */
 class Numbered extends Member {

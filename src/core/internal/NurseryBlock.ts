@@ -269,7 +269,6 @@ export class NurseryBlock extends CollectingBlock {
   }
 
   awaitIdle(): Effect.Effect<void> {
-    if (this.tasks === 0) return Effect.void
     const idle = () => this.tasks === 0 ? Exit.void : undefined
     return waitIn(this.idle ??= new WaitQueue(), "waiting for the tasks of", this, undefined, idle)
   }
