@@ -169,8 +169,13 @@ export const pages = (base = root): Array<string> => [
 ]
 
 /** The modules a user can import: those of every floor, without what is internal. */
+/** Subpaths that are one module: their entry is that module, not a list of namespaces. */
+export const entryModules: ReadonlyArray<string> = ["src/promise/index.ts", "src/vitest/index.ts"]
+
 export const publicSources = (base = root): Array<string> =>
-  filesBelow("src", ".ts", base).filter((file) => !file.includes("/internal/") && !file.endsWith("/index.ts"))
+  filesBelow("src", ".ts", base).filter((file) =>
+    !file.includes("/internal/") && (!file.endsWith("/index.ts") || entryModules.includes(file))
+  )
 
 export const allBlocks = (base = root): Found => {
   const read = (file: string) => fs.readFileSync(path.join(base, file), "utf8")

@@ -15,6 +15,7 @@ interface Manifest {
   readonly name: string
   readonly exports: Readonly<Record<string, string | null | Readonly<Record<string, string>>>>
   readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
   readonly dependencies?: Readonly<Record<string, string>>
 }
 
@@ -31,6 +32,9 @@ const specifiers = Object.entries(manifest.exports).flatMap(([subpath, target]) 
     .filter((name) => !name.includes("/") && name !== "index")
     .map((name) => path.posix.join(manifest.name, subpath.replace("*", name)))
 })
+
+// The runner is an optional peer, and not installed beside the package here.
+const loadable = specifiers.filter((name) => name !== `${manifest.name}/vitest`)
 
 const work = fs.mkdtempSync(path.join(os.tmpdir(), "effect-nursery-pack-"))
 const user = path.join(work, "user")
@@ -76,15 +80,21 @@ describe("the package, installed beside effect", () => {
   it("has what it needs and nothing that is private to the repository", () => {
     const files = fs.readdirSync(installed).sort()
     assert.deepStrictEqual(files, ["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json", "src"])
-    assert.deepStrictEqual(Object.keys(manifest.peerDependencies), ["effect"])
+    const optional = Object.keys(manifest.peerDependenciesMeta).filter((name) => manifest.peerDependenciesMeta[name]!.optional)
+    assert.deepStrictEqual(Object.keys(manifest.peerDependencies).filter((name) => !optional.includes(name)), ["effect"])
     assert.isUndefined(manifest.dependencies)
   })
 
-  it("imports nothing but itself and effect", () => {
+  it("imports nothing but itself, effect, and each optional peer in one place", () => {
+    const allowed: ReadonlyArray<readonly [where: string, name: RegExp]> = [
+      ["dist/node/", /^(node:|piscina$)/],
+      ["dist/vitest/", /^(node:|vitest$|@effect\/vitest$)/]
+    ]
     const foreign = filesBelow("dist", ".js", installed).flatMap((file) =>
       [...fs.readFileSync(path.join(installed, file), "utf8").matchAll(/^(?:import|export)\b(?:[^"'=]*\bfrom)?\s*["']([^"']+)["'];?$/gm)]
         .map((match) => match[1]!)
         .filter((name) => !name.startsWith(".") && !name.startsWith("effect/"))
+        .filter((name) => !allowed.some(([where, names]) => file.startsWith(where) && names.test(name)))
         .map((name) => `${file}: ${name}`)
     )
     assert.deepStrictEqual(foreign, [])
@@ -92,7 +102,7 @@ describe("the package, installed beside effect", () => {
 
   it("has every subpath, from plain JavaScript", () => {
     fs.writeFileSync(path.join(user, "subpaths.mjs"), [
-      `for (const name of ${JSON.stringify(specifiers)}) {`,
+      `for (const name of ${JSON.stringify(loadable)}) {`,
       "  const module = await import(name)",
       "  console.log(name, Object.keys(module).length > 0 ? \"loads\" : \"is empty\")",
       "}",
@@ -104,7 +114,7 @@ describe("the package, installed beside effect", () => {
     ].join("\n"))
     assert.include(specifiers, `${manifest.name}/Nursery`)
     const { status, all } = node("subpaths.mjs")
-    assert.strictEqual(all, specifiers.map((name) => `${name} loads\n`).join(""))
+    assert.strictEqual(all, loadable.map((name) => `${name} loads\n`).join(""))
     assert.strictEqual(status, 0)
   })
 

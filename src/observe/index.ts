@@ -1,0 +1,1 @@
+export * as TaskTree from "../core/TaskTree.ts"
