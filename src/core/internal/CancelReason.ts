@@ -45,7 +45,7 @@ export class CancelReason {
    * - `deadline`: the scope's time ran out
    * - `sibling`: another task of the same nursery, gather or race failed or won
    * - `parent`: the fiber around the block was interrupted by Effect itself
-   * - `signal`: the `AbortSignal` of the scope was aborted
+   * - `signal`: the `AbortSignal` of the scope was aborted, or the process got a signal such as SIGTERM (see `Main`)
    * - `shutdown`: the scope was asked to stop, or its owner ended
    */
   readonly source: Source

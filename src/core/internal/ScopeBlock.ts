@@ -150,13 +150,20 @@ export class ScopeBlock extends Block implements Due {
   }
 
   onDeadline(): void {
-    this.expire("deadline")
+    this.expire()
   }
 
-  private expire(source: "deadline" | "shutdown"): void {
+  private expire(): void {
+    this.expireWith("deadline", "its time was up", this.deadline)
+  }
+
+  private expireGrace(): void {
+    const { message, source } = this.stopReason!
+    this.expireWith(source, message, this.graceEnds)
+  }
+
+  private expireWith(source: Source, message: string, at: number): void {
     if (this.reason !== undefined || this.closed) return
-    const at = source === "deadline" ? this.deadline : this.graceEnds
-    const message = source === "deadline" ? "its time was up" : this.stopReason!.message
     this.cancelWith(new CancelReason(source, this.name, this.stopReason?.by ?? "", message, at, this.owner.id))
   }
 
@@ -167,10 +174,10 @@ export class ScopeBlock extends Block implements Due {
     together(() => {
       if (!this.shielded) {
         for (const block of around(this.parent)) {
-          if (block instanceof ScopeBlock && block.deadline <= now) block.expire("deadline")
+          if (block instanceof ScopeBlock && block.deadline <= now) block.expire()
         }
       }
-      this.expire("deadline")
+      this.expire()
     })
   }
 
@@ -178,23 +185,23 @@ export class ScopeBlock extends Block implements Due {
     if (this.reason !== undefined || this.closed) return
     this.deadline = at
     this.clear()
-    if (this.isOverdue) this.expire("deadline")
+    if (this.isOverdue) this.expire()
     else this.arm()
   }
 
   /** Asks everybody inside to stop, and cancels them when the grace is over. */
-  stop(graceMillis: number, message: string): void {
+  stop(graceMillis: number, message: string, source: "shutdown" | "signal" = "shutdown"): void {
     if (this.reason !== undefined || this.closed) return
     const ending = this.endingParts
     const ends = this.timers.now() + graceMillis
     const first = ending.stopReason === undefined
-    ending.stopReason ??= reasonNow("shutdown", this.name, message, this)
+    ending.stopReason ??= reasonNow(source, this.name, message, this)
     // A second stop may shorten the grace.
     if (ends < ending.graceEnds) {
       ending.graceEnds = ends
-      if (graceMillis <= 0) return this.expire("shutdown")
+      if (graceMillis <= 0) return this.expireGrace()
       if (ending.graceTimer !== undefined) this.timers.clear(ending.graceTimer)
-      if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, { onDeadline: () => this.expire("shutdown") }, this.owner)
+      if (ends !== Infinity) ending.graceTimer = this.timers.set(ends, { onDeadline: () => this.expireGrace() }, this.owner)
     }
     if (first) announce(this, ending.stopReason)
   }
@@ -268,7 +275,7 @@ const announce = (below: Block | Member, reason: CancelReason): void => {
     else lookInside(block)
   }
   together(() => {
-    for (const block of ending) block.cancel("shutdown", reason.message)
+    for (const block of ending) block.cancel(reason.source, reason.message)
     for (const wait of waits) wait.wake(Exit.succeed(reason))
   })
 }
