@@ -18,6 +18,7 @@ import * as Result from "effect/Result"
 import { type AnyEffect, open as openBlock, Place } from "./internal/Block.ts"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
 import { millisOf, ScopeBlock, type Shape, stopping, stoppingAround } from "./internal/ScopeBlock.ts"
+import { signalOf, whenAborted, wordsOf } from "./internal/Signal.ts"
 import { Wait, waitIn } from "./internal/Wait.ts"
 
 export { CancelReason }
@@ -48,6 +49,12 @@ export interface CancelScope {
   readonly deadline: Option.Option<number>
   /** Why it was cancelled or asked to stop. */
   readonly reason: Option.Option<CancelReason>
+  /**
+   * Aborted, with the {@link CancelReason}, when everything inside has been told of
+   * a cancellation: of this scope, or of one around it. For `fetch` and whatever
+   * else takes a signal. It is not aborted when the scope merely ends.
+   */
+  readonly signal: AbortSignal
   readonly state: "active" | "stopping" | "cancelled" | "ended"
   /** It has ended, and absorbed its own cancellation; also when errors went on (Trio: `cancelled_caught`). */
   readonly cancelledCaught: boolean
@@ -93,6 +100,9 @@ class Handle implements CancelScope {
   }
   get reason(): Option.Option<CancelReason> {
     return Option.fromUndefinedOr(this.#scope.reason ?? this.#scope.stopReason)
+  }
+  get signal(): AbortSignal {
+    return this.#scope.signal
   }
   get state(): "active" | "stopping" | "cancelled" | "ended" {
     const scope = this.#scope
@@ -151,6 +161,7 @@ const shieldForShape: Shape = { ...optionShape, kind: "shield" }
  * outermost cancelled scope does.
  *
  * `signal` cancels the scope when it is aborted; its listener is removed at the end.
+ * If it is aborted already, the body does not run.
  *
  * **Gotchas**
  *
@@ -189,30 +200,39 @@ export const open = <A, E, R>(
   options?: { readonly name?: string; readonly deadline?: Duration.Input; readonly signal?: AbortSignal }
 ): Effect.Effect<Result.Result<A, CancelReason>, E, R> => {
   const name = options?.name ?? "scope"
-  const signal = options?.signal
-  const run = (scope: ScopeBlock): AnyEffect => {
-    const effect = Effect.suspend(() => body(new Handle(scope)) as AnyEffect)
-    return signal === undefined ? effect : withSignal(scope, signal, effect)
-  }
-  return limited("deadline", options?.deadline ?? Infinity, (limit) => new ScopeBlock(resultShape, name, run, limit))
+  return checked(() => {
+    const signal = signalOf(options?.signal)
+    const limit = millisOf("deadline", options?.deadline ?? Infinity)
+    const run = (scope: ScopeBlock): AnyEffect => {
+      const effect = Effect.suspend(() => body(new Handle(scope)) as AnyEffect)
+      return signal === undefined ? effect : withSignal(scope, signal, effect)
+    }
+    return openBlock(() => new ScopeBlock(resultShape, name, run, limit))
+  })
 }
 
-/** Opens a scope whose limit is read once, and complains as a defect if it is none. */
-const limited = (what: string, input: Duration.Input, make: (limit: number) => ScopeBlock): AnyEffect => {
+/** Options are read once; bad ones are a defect of the effect, not an exception where it is made. */
+const checked = (make: () => AnyEffect): AnyEffect => {
   try {
-    const limit = millisOf(what, input)
-    return openBlock(() => make(limit))
+    return make()
   } catch (defect) {
     return Effect.die(defect)
   }
 }
 
+// What forgets the signal is in place before it is listened to, so there is no
+// step between the two in which a cancellation could leave the listener behind.
 const withSignal = (scope: ScopeBlock, signal: AbortSignal, body: AnyEffect): AnyEffect =>
   Effect.suspend(() => {
-    const abort = () => scope.cancel("signal", String(signal.reason))
-    if (signal.aborted) abort()
-    else signal.addEventListener("abort", abort, { once: true })
-    return Effect.ensuring(body, Effect.sync(() => signal.removeEventListener("abort", abort)))
+    let forget = (): void => {}
+    const heard = Effect.suspend(() => {
+      forget = whenAborted(signal, () => scope.cancel("signal", wordsOf(signal.reason)))
+      return body
+    })
+    return Effect.onExit(heard, () => {
+      forget()
+      return Exit.void
+    })
   })
 
 /**
@@ -273,7 +293,10 @@ export const shieldFor: {
   (limit: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
   <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<Option.Option<A>, E, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, limit: Duration.Input): Effect.Effect<Option.Option<A>, E, R> =>
-  Effect.uninterruptible(limited("limit", limit, (millis) => new ScopeBlock(shieldForShape, "shield", () => self as AnyEffect, millis))))
+  Effect.uninterruptible(checked(() => {
+    const millis = millisOf("limit", limit)
+    return openBlock(() => new ScopeBlock(shieldForShape, "shield", () => self as AnyEffect, millis))
+  })))
 
 /**
  * Waits until a scope around is asked to stop, and says why. Shields hide it,

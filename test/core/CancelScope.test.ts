@@ -1,9 +1,10 @@
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Option, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { CancelScope, Event, HeapClock, Nursery, Timeout, TurnScheduler } from "effect-nursery"
+import { CancelScope, CapacityLimiter, Event, HeapClock, Nursery, Timeout, TurnScheduler } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { getEventListeners } from "node:events"
 import { assert, describe, it } from "vitest"
+import { runSeeded } from "./schedules.ts"
 import { now, said, test, withCleanup } from "./support.ts"
 
 const failure = <A>(result: Result.Result<A, CancelScope.CancelReason>): CancelScope.CancelReason =>
@@ -596,9 +597,9 @@ describe("CancelScope.shieldFor", () => {
     }))
 })
 
-describe("CancelScope signal", () => {
-  const listeners = (signal: AbortSignal) => getEventListeners(signal, "abort").length
+const listeners = (signal: AbortSignal) => getEventListeners(signal, "abort").length
 
+describe("CancelScope.open with a signal", () => {
   test("cancels the scope when it is aborted, with its reason, and its listener is removed at the end", () =>
     Effect.gen(function*() {
       const controller = new AbortController()
@@ -611,20 +612,253 @@ describe("CancelScope signal", () => {
       assert.strictEqual(listeners(controller.signal), 0)
     }))
 
-  test("that is aborted already cancels the body at its first wait", () =>
+  test("that is aborted already keeps the body from running at all", () =>
     Effect.gen(function*() {
-      const result = yield* CancelScope.open(() => Effect.never, { signal: AbortSignal.abort("early") })
+      const signal = AbortSignal.abort("early")
+      const result = yield* CancelScope.open(() => assert.fail("it ran"), { signal })
       assert.deepInclude(failure(result), { source: "signal", message: "early" })
+      assert.strictEqual(listeners(signal), 0)
     }))
 
-  test("has no listener left after 100 scopes that ended well, failed, or were cancelled otherwise", () =>
+  test("leaves no listener on one long-lived signal after 10,000 scopes that ended well, failed, died, were cancelled or cut off", () =>
     Effect.gen(function*() {
       const { signal } = new AbortController()
-      for (let i = 0; i < 100; i++) {
-        yield* Effect.exit(CancelScope.open((scope) =>
-          i % 4 === 0 ? Effect.void : i % 4 === 1 ? Effect.fail("x") : i % 4 === 2 ? Effect.andThen(scope.cancel(), Effect.never) : Effect.sleep(1), { signal }))
-        assert.strictEqual(listeners(signal), 0)
+      const bodies: ReadonlyArray<(scope: CancelScope.CancelScope) => Effect.Effect<unknown, string>> = [
+        () => Effect.void,
+        () => Effect.fail("x"),
+        () => Effect.die("bug"),
+        (scope) => Effect.andThen(scope.cancel(), Effect.never),
+        () => Effect.sleep(1),
+        (scope) => Effect.andThen(scope.stop({ grace: 1 }), Effect.never),
+        () => Effect.onExit(Effect.never, () => Effect.fail("cleanup"))
+      ]
+      for (let i = 0; i < 10_000; i++) {
+        yield* Effect.exit(CancelScope.open(bodies[i % bodies.length]!, { signal, deadline: i % bodies.length === 6 ? 1 : Infinity }))
+        if (i % 100 === 0) assert.strictEqual(listeners(signal), 0)
       }
+      assert.strictEqual(listeners(signal), 0)
+    }))
+
+  test("has one listener for all the scopes that live, none when the last of them has ended, and cancels them in one act", () =>
+    Effect.gen(function*() {
+      const controller = new AbortController()
+      const { signal } = controller
+      const lock = yield* CapacityLimiter.make(1)
+      const log: Array<string> = []
+      const run = (name: string) =>
+        CancelScope.open(() => lock.withToken(Effect.andThen(Effect.sync(() => log.push(`${name} has the lock`)), Effect.never)), { name, signal })
+      const results = yield* Nursery.open((n) =>
+        Effect.gen(function*() {
+          const tasks = [yield* n.startNow(run("a")), yield* n.startNow(run("b")), yield* n.startNow(run("c"))]
+          assert.strictEqual(listeners(signal), 1)
+          yield* tasks[1]!.cancel()
+          assert.strictEqual(listeners(signal), 1)
+          controller.abort("user left")
+          assert.strictEqual(listeners(signal), 0)
+          return [yield* tasks[0]!.join, yield* tasks[2]!.join]
+        })
+      )
+      assert.deepStrictEqual(results.map((result) => failure(result).scope), ["a", "c"])
+      // One by one, the lock of a would have gone to c before c heard of the abort.
+      assert.deepStrictEqual(log, ["a has the lock"])
+    }))
+
+  test("that is aborted during the body's cleanup changes nothing, and leaves no listener", () =>
+    Effect.gen(function*() {
+      const controller = new AbortController()
+      const log: Array<string> = []
+      const cleanup = Effect.sync(() => {
+        assert.strictEqual(listeners(controller.signal), 1)
+        controller.abort("late")
+        assert.strictEqual(listeners(controller.signal), 0)
+      }).pipe(Effect.andThen(Effect.sleep(5)), Effect.andThen(Effect.sync(() => log.push("cleaned up"))))
+      const body = (scope: CancelScope.CancelScope) => Effect.ensuring(Effect.andThen(scope.cancel("first"), Effect.never), cleanup)
+      const result = yield* CancelScope.open(body, { signal: controller.signal })
+      assert.deepInclude(failure(result), { source: "explicit", message: "first" })
+      assert.deepStrictEqual(log, ["cleaned up"])
+    }))
+
+  test("that is aborted after the end does nothing", () =>
+    Effect.gen(function*() {
+      const controller = new AbortController()
+      let handle: CancelScope.CancelScope | undefined
+      yield* CancelScope.open((scope) => Effect.sync(() => handle = scope), { signal: controller.signal })
+      controller.abort("late")
+      assert.isTrue(Option.isNone(handle!.reason))
+      assert.strictEqual(handle!.state, "ended")
+    }))
+
+  it("leaves no listener behind wherever a fiber pauses and whenever it is cancelled", () => {
+    for (let seed = 0; seed < 500; seed++) {
+      const controller = new AbortController()
+      const job = CancelScope.open(() => Effect.andThen(Effect.yieldNow, Effect.yieldNow), { signal: controller.signal })
+      const program = Nursery.open((n) =>
+        Effect.gen(function*() {
+          const tasks = yield* Effect.forEach([1, 2, 3], () => n.startSoon(job))
+          yield* Effect.yieldNow
+          yield* tasks[0]!.cancel()
+          if (seed % 2 === 0) controller.abort()
+          yield* n.cancelTasks()
+        })
+      )
+      assert.strictEqual(runSeeded(program, seed, { coin: 0.3 })._tag, "ended")
+      assert.strictEqual(listeners(controller.signal), 0, `seed ${seed}`)
+    }
+  })
+
+  test("may be aborted with anything: the message says it in words", () =>
+    Effect.gen(function*() {
+      const cases: ReadonlyArray<readonly [reason: unknown, message: string]> = [
+        [undefined, "AbortError: This operation was aborted"],
+        [new Error("no"), "Error: no"],
+        [Symbol("s"), "Symbol(s)"],
+        [Object.create(null), "aborted"],
+        [{ toString: () => { throw new Error("worse") } }, "aborted"]
+      ]
+      for (const [reason, message] of cases) {
+        const result = yield* CancelScope.open(() => Effect.never, { signal: AbortSignal.abort(reason) })
+        assert.deepInclude(failure(result), { source: "signal", message })
+      }
+    }))
+
+  test("that is none is a defect which shows it", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(CancelScope.open(() => Effect.void, { signal: "SIGINT" as unknown as AbortSignal }))
+      assert.deepStrictEqual(said(exit), ["Die TypeError: Expected `signal` to be an AbortSignal, got `SIGINT` (string)"])
+    }))
+})
+
+describe("CancelScope.CancelScope signal", () => {
+  test("is aborted with the reason when the scope is cancelled, and when a scope around is", () =>
+    Effect.gen(function*() {
+      const signals: Array<AbortSignal> = []
+      const own = yield* CancelScope.open((scope) => {
+        signals.push(scope.signal)
+        return Effect.andThen(scope.cancel("user pressed stop"), Effect.never)
+      }, { name: "search" })
+      assert.strictEqual(signals[0]!.reason, failure(own))
+      const around = yield* CancelScope.open((outer) =>
+        CancelScope.open((inner) => {
+          signals.push(inner.signal)
+          return Effect.andThen(outer.cancel("all"), Effect.never)
+        }), { name: "outer" })
+      assert.strictEqual(signals[1]!.reason, failure(around))
+      assert.deepInclude(signals[1]!.reason, { source: "explicit", scope: "outer", message: "all" })
+    }))
+
+  test("is one signal, made when somebody asks: for a cancelled scope it is aborted already", () =>
+    Effect.gen(function*() {
+      let handle: CancelScope.CancelScope | undefined
+      const result = yield* CancelScope.open((scope) => {
+        handle = scope
+        return Effect.andThen(scope.cancel("gone"), Effect.never)
+      })
+      assert.strictEqual(handle!.signal, handle!.signal)
+      assert.strictEqual(handle!.signal.reason, failure(result))
+      const inner = yield* CancelScope.open((outer) =>
+        CancelScope.open((scope) => {
+          handle = scope
+          return Effect.andThen(outer.cancel("all"), Effect.never)
+        }))
+      assert.strictEqual(handle!.signal.reason, failure(inner))
+    }))
+
+  test("is not aborted when the scope just ends, nor inside a shield, nor while it is only asked to stop", () =>
+    Effect.gen(function*() {
+      const signals: Array<AbortSignal> = []
+      const take = (scope: CancelScope.CancelScope) => Effect.sync(() => void signals.push(scope.signal))
+      yield* CancelScope.open(take)
+      yield* Timeout.moveOnAfter(CancelScope.shield(CancelScope.open((scope) => Effect.andThen(take(scope), Effect.sleep(5)))), 1)
+      yield* CancelScope.open((scope) => Effect.andThen(take(scope), scope.stop({ grace: 10 })))
+      assert.deepStrictEqual(signals.map((signal) => signal.aborted), [false, false, false])
+    }))
+
+  test("aborts at once also what waits uninterruptibly, where Effect's own signal comes after the end", () =>
+    Effect.gen(function*() {
+      const settled = (signal: AbortSignal) =>
+        Effect.uninterruptible(Effect.promise(() => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))))
+      const result = yield* CancelScope.open((scope) => settled(scope.signal), { deadline: 5 })
+      assert.strictEqual(failure(result).source, "deadline")
+      // `Effect.abortSignal` is aborted when its Scope closes, and that is after what waits for it.
+      const never = CancelScope.open(() => Effect.scoped(Effect.flatMap(Effect.abortSignal, settled)), { deadline: 5 })
+      const exit = yield* Effect.promise(() => VirtualClock.runExit(never, { deadlockAfter: 50 }))
+      assert.include(String(said(exit)), "Every task waits")
+    }))
+
+  test("has told everybody inside before a listener runs, and is aborted before anybody goes on", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const woken = (signal: AbortSignal) =>
+        Effect.callback<never, string>((resume) => signal.addEventListener("abort", () => resume(Effect.fail("woken by the signal")), { once: true }))
+      let signal: AbortSignal | undefined
+      const result = yield* CancelScope.open((scope) =>
+        Nursery.open((n) =>
+          Effect.gen(function*() {
+            signal = scope.signal
+            signal.addEventListener("abort", () => log.push("listener"))
+            const say = (name: string) => Effect.ensuring(woken(scope.signal), Effect.sync(() => log.push(name)))
+            yield* n.startNow(say("first"))
+            yield* n.startNow(Nursery.open(() => say("deep")))
+            return yield* Effect.andThen(scope.cancel(), Effect.never)
+          })
+        )
+      )
+      // Nobody fails with "woken by the signal": all were told before.
+      assert.strictEqual(failure(result).source, "explicit")
+      assert.deepStrictEqual(log, ["first", "deep", "listener"])
+      assert.isTrue(signal!.aborted)
+    }))
+
+  test("may cancel other scopes in turn, and 10,000 of them leave no listener on it", () =>
+    Effect.gen(function*() {
+      yield* CancelScope.open((outer) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 10_000; i++) {
+            const body = i % 2 === 0 ? () => Effect.void : (scope: CancelScope.CancelScope) => Effect.andThen(scope.cancel(), Effect.never)
+            yield* CancelScope.open(body, { signal: outer.signal })
+          }
+          assert.strictEqual(listeners(outer.signal), 0)
+        })
+      )
+      const result = yield* CancelScope.open((outer) =>
+        Nursery.open((n) =>
+          Effect.gen(function*() {
+            const other = yield* n.startNow(CancelScope.shield(CancelScope.open(() => Effect.never, { signal: outer.signal })))
+            yield* outer.cancel("all")
+            return yield* other.join
+          })
+        )
+      )
+      assert.strictEqual(failure(result).message, "all")
+    }))
+})
+
+describe("Effect.abortSignal inside our blocks", () => {
+  const scopedSignal = (seen: Array<AbortSignal>) => Effect.tap(Effect.abortSignal, (signal) => Effect.sync(() => seen.push(signal)))
+
+  test("is aborted when its Scope closes, also at a good end, and says nothing of the reason", () =>
+    Effect.gen(function*() {
+      const seen: Array<AbortSignal> = []
+      yield* Effect.scoped(Effect.andThen(scopedSignal(seen), Effect.void))
+      assert.isTrue(seen[0]!.aborted)
+      yield* CancelScope.open((scope) => Effect.scoped(Effect.andThen(scopedSignal(seen), Effect.andThen(scope.cancel("why"), Effect.never))))
+      assert.strictEqual(String(seen[1]!.reason), "AbortError: This operation was aborted")
+    }))
+
+  test("in a cancelled task comes after the cleanup inside its Scope, and leaves no listener", () =>
+    Effect.gen(function*() {
+      const seen: Array<AbortSignal> = []
+      const log: Array<boolean> = []
+      yield* Nursery.open((n) =>
+        Effect.gen(function*() {
+          const inside = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(5), Effect.sync(() => log.push(seen[0]!.aborted))))
+          yield* n.startNow(Effect.scoped(Effect.andThen(scopedSignal(seen), inside)))
+          yield* n.cancelTasks()
+        })
+      )
+      assert.deepStrictEqual(log, [false])
+      assert.isTrue(seen[0]!.aborted)
+      assert.strictEqual(listeners(seen[0]!), 0)
     }))
 })
 

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import { type AnyEffect, type AnyExit, Block, Member, type MemberWait, reasonNow, tellAll } from "./Block.ts"
 import { CancelReason, interruptOf, type Source } from "./CancelReason.ts"
-import { together } from "./Cascade.ts"
+import { together, wakeUp } from "./Cascade.ts"
 import { Outcome } from "./Outcome.ts"
 import { type Due, type Timer, type Timers, timersFor } from "./Timers.ts"
 import { WaitQueue } from "./Wait.ts"
@@ -15,7 +15,7 @@ export interface Shape {
   readonly caught: (scope: ScopeBlock, reason: CancelReason) => AnyExit
 }
 
-/** What a scope needs only when somebody asks it to stop, or waits for its end. */
+/** What a scope needs only when somebody asks it to stop, waits for its end, or wants a signal of it. */
 interface Ending {
   /** Why it was asked to stop. */
   stopReason: CancelReason | undefined
@@ -24,6 +24,8 @@ interface Ending {
   graceTimer: Timer | undefined
   /** Fibers that wait until it has ended. */
   readonly ended: WaitQueue
+  /** Aborted when the scope is cancelled, or a scope around it. */
+  controller: AbortController | undefined
 }
 
 export class ScopeBlock extends Block implements Due {
@@ -60,7 +62,7 @@ export class ScopeBlock extends Block implements Due {
   }
 
   private get endingParts(): Ending {
-    return this.ending ??= { stopReason: undefined, graceEnds: Infinity, graceTimer: undefined, ended: new WaitQueue() }
+    return this.ending ??= { stopReason: undefined, graceEnds: Infinity, graceTimer: undefined, ended: new WaitQueue(), controller: undefined }
   }
 
   get stopReason(): CancelReason | undefined {
@@ -82,6 +84,11 @@ export class ScopeBlock extends Block implements Due {
 
   get label(): string {
     return `${this.kind} ${this.name}`
+  }
+
+  /** Whoever waits for its end waits for these. */
+  holders(): Iterable<Member> {
+    return this.members()
   }
 
   private get timers(): Timers {
@@ -116,7 +123,26 @@ export class ScopeBlock extends Block implements Due {
   }
 
   cancelMembers(reason: CancelReason): void {
-    tellAll(this.members(), reason)
+    const controller = this.ending?.controller
+    if (controller === undefined) return tellAll(this.members(), reason)
+    together(() => {
+      // A listener may resume a fiber of Effect at once: first all are told. And
+      // before the wake-ups that the telling sets off, so that whoever goes on
+      // after the scope finds its signal aborted.
+      wakeUp({ run: () => controller.abort(reason) })
+      tellAll(this.members(), reason)
+    })
+  }
+
+  /** The signal that goes with the scope. Most scopes never have one. */
+  get signal(): AbortSignal {
+    const ending = this.endingParts
+    if (ending.controller === undefined) {
+      ending.controller = new AbortController()
+      const cancelled = this.reason ?? (this.shielded ? undefined : this.told)
+      if (cancelled !== undefined) ending.controller.abort(cancelled)
+    }
+    return ending.controller.signal
   }
 
   result(): AnyExit {
