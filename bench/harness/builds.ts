@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** `this.recorder?.opened(this)` and `recorderOf(fiber, place)?.waiting(this)` */
-const call = /(?:[\w.]+\.recorder|recorderOf\([^()\n]*\))\?\.\w+\([^()\n]*\)/g
+/** `this.recorder?.opened(this)`, `recorder?.moved?.(task, from)` and `recorderOf(fiber, place)?.waiting(this)` */
+const call = /(?:[\w.]+\.recorder|recorderOf\([^()\n]*\))\?\.\w+(?:\?\.)?\((?:[^()\n]|\([^()\n]*\))*\)/g
 /** `this.recorder = recorderFor(owner)` */
 const lookUp = /[\w.]+\.recorder = recorderFor\(\w+\)/g
 /** A place that neither of them has found: the source has changed its ways, and so must this file. */

@@ -14,7 +14,7 @@ import { recorded } from "./internal/Recorder.ts"
 import { ScopeBlock } from "./internal/ScopeBlock.ts"
 import { TaskMember } from "./internal/TaskMember.ts"
 
-import type { BlockView, MemberView, Recorder as RecorderShape, WaitView } from "./internal/Recorder.ts"
+import type { BlockView, Cleanup as CleanupShape, MemberView, Recorder as RecorderShape, WaitView } from "./internal/Recorder.ts"
 
 /**
  * What a recorder is told, as it happens. Its calls are synchronous and must not throw.
@@ -43,6 +43,15 @@ export interface TaskInfo extends MemberView {}
  * @since 0.1.0
  */
 export interface WaitInfo extends WaitView {}
+
+/**
+ * What a task that was told to stop is busy with, if it does not end at once: its
+ * `finalizer`, or something that it was in and that cannot be stopped: an
+ * `uninterruptible` region or a `shield`.
+ *
+ * @since 0.1.0
+ */
+export type Cleanup = CleanupShape
 
 /**
  * A task, a body, or a block of the tree.
@@ -245,7 +254,8 @@ const countBelow = (node: Node): number => {
 export const toJson = (nodes: ReadonlyArray<Node>): string => JSON.stringify(nodes)
 
 /**
- * Tells a recorder of every nursery, task, wait and cancellation of an effect.
+ * Tells a recorder of every nursery, task, wait and cancellation of an effect. A
+ * recorder around it goes on to be told of them, too.
  *
  * **Example** (What started)
  *

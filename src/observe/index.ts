@@ -1,1 +1,2 @@
+export * as Instrument from "./Instrument.ts"
 export * as TaskTree from "../core/TaskTree.ts"

@@ -81,8 +81,21 @@ export class Member implements MemberView {
     this.next = undefined
   }
 
+  get kind(): MemberView["kind"] {
+    return "body"
+  }
+
   get name(): string {
     return "body"
+  }
+
+  get isNamed(): boolean {
+    return false
+  }
+
+  /** Who starts it. Known until it runs: what it is run with tells who asked for it. */
+  get starter(): Member | undefined {
+    return this.context === undefined ? this.block.parent : Context.get(this.context, Place)
   }
 
   /** The name of the task that this fiber does the work of: a body works for the task around its block. */
@@ -136,12 +149,33 @@ const tell = (member: Member, reason: CancelReason): void => {
   if (member.exit !== undefined || member.options?.uninterruptible === true) return
   if (member.told === undefined) {
     member.told = reason
+    // It has not run yet, and never will. A recorder hears of its start all the same, and first.
+    if (member.effect !== undefined) member.block.recorder?.started(member, member.starter)
     member.block.recorder?.cancelled(member, reason)
   }
   if (member.branches !== undefined && member.fiber !== undefined && isInterruptible(member.fiber)) tellTied(member, reason)
-  if (member.inner !== undefined) member.inner.surrounded(reason)
-  else if (member.fiber !== undefined) member.fiber.interruptUnsafe(reason.fiberId)
+  if (member.inner !== undefined) tellInner(member, member.inner, reason)
+  else if (member.fiber !== undefined) interrupt(member, member.fiber, reason)
   else if (member.effect !== undefined) member.block.neverStarted(member, reason)
+}
+
+const tellInner = (member: Member, inner: Block, reason: CancelReason): void => {
+  inner.surrounded(reason)
+  if (inner.shielded) member.block.recorder?.cleanupBegan?.(member, inner.kind === "shield" ? "shield" : "uninterruptible", spanOf(member))
+}
+
+// What can be cleaned up without a wait has been when `interruptUnsafe` returns.
+const interrupt = (member: Member, fiber: AnyFiber, reason: CancelReason): void => {
+  const free = isInterruptible(fiber)
+  fiber.interruptUnsafe(reason.fiberId)
+  if (member.exit !== undefined) return
+  member.block.recorder?.cleanupBegan?.(member, free ? "finalizer" : "uninterruptible", spanOf(member))
+}
+
+/** The name of the span that a member's fiber is in. */
+const spanOf = (member: Member): string | undefined => {
+  const span = member.fiber?.cache.span
+  return span?._tag === "Span" ? span.name : undefined
 }
 
 // At once, and not when the interrupt has found its way through Effect's operators.
@@ -376,10 +410,11 @@ export abstract class Block implements Step, BlockView {
 
   startNow(member: Member): void {
     const effect = member.effect!
-    const context = Context.add(member.context ?? this.owner.context, Place, member)
+    let context = Context.add(member.context ?? this.owner.context, Place, member)
+    this.recorder?.started(member, member.starter)
+    context = this.recorder?.contextOf?.(member, context) ?? context
     member.effect = undefined
     member.context = undefined
-    this.recorder?.started(member)
     startDepth++
     const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
       // Its first step, so that whoever asks during the first run knows the fiber.
@@ -393,14 +428,13 @@ export abstract class Block implements Step, BlockView {
     if (exit !== undefined) return member.block.end(member, exit)
     fiber.addObserver((exit) => member.block.end(member, exit))
     // It was told before its first step, in which a scheduler made it pause.
-    if (member.told !== undefined && member.inner === undefined) fiber.interruptUnsafe(member.told.fiberId)
+    if (member.told !== undefined && member.inner === undefined) interrupt(member, fiber, member.told)
   }
 
   /** A member was told to stop before its fiber ran: it never runs. */
   neverStarted(member: Member, reason: CancelReason): void {
     member.effect = undefined
     member.context = undefined
-    this.recorder?.started(member)
     this.end(member, Exit.failCause(interruptOf(reason)))
   }
 

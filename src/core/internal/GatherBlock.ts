@@ -18,6 +18,9 @@ class Numbered extends Member {
     super(block, effect, undefined)
     this.index = index
   }
+  override get kind(): "task" {
+    return "task"
+  }
   override get name(): string {
     return `${this.block.kind} ${this.index}`
   }

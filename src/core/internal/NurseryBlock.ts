@@ -90,7 +90,9 @@ export class NurseryBlock extends CollectingBlock {
   /** Takes in a task, in the same step as the check that the nursery is open. */
   adopt(task: TaskMember): void {
     if (task.key !== undefined) (this.keys ??= new Map()).set(task.key, task)
+    const from = task.block
     task.block = this
+    if (from !== this) this.recorder?.moved?.(task, from)
     this.link(task)
     if (task.service) this.services++
     else this.open++
@@ -266,6 +268,11 @@ export class NurseryBlock extends CollectingBlock {
   cancelTasks(message: string): void {
     const tasks = this.members().filter((member) => member !== this.bodyMember)
     tellAll(tasks, reasonNow("explicit", this.name, message, this))
+  }
+
+  /** Its tasks, for those who wait for room or for the last of them. */
+  holders(): Iterable<Member> {
+    return this.members().filter((member) => member !== this.bodyMember)
   }
 
   awaitIdle(): Effect.Effect<void> {

@@ -57,8 +57,16 @@ export class TaskMember extends Member implements Awaited {
     return this.given?.key
   }
 
+  override get kind(): "task" | "service" {
+    return this.service ? "service" : "task"
+  }
+
   override get name(): string {
     return this.given?.name ?? `task ${this.number}`
+  }
+
+  override get isNamed(): boolean {
+    return this.given?.name !== undefined
   }
 
   override get isBody(): boolean {
@@ -108,6 +116,10 @@ export class TaskMember extends Member implements Awaited {
 
   cancelUnsafe(reason: string): void {
     if (this.exit === undefined) tellAll([this], reasonNow("explicit", this.name, reason, this.block))
+  }
+
+  holders(): Iterable<Member> {
+    return [this]
   }
 
   /** Calls `listener` when it has ended. Returns what takes the listener away again. */
