@@ -10,6 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { type Block, type Member, Place, roots } from "./internal/Block.ts"
+import { countBelow, fold, type Folded, type Looks, nameOf, numberAtEnd } from "./internal/FoldedTree.ts"
 import { recorded } from "./internal/Recorder.ts"
 import { ScopeBlock } from "./internal/ScopeBlock.ts"
 import { TaskMember } from "./internal/TaskMember.ts"
@@ -174,43 +175,83 @@ export const now: Effect.Effect<ReadonlyArray<Node>> = /* @__PURE__ */ Effect.sy
  */
 export const nowUnsafe = (): ReadonlyArray<Node> => treeOf(roots())
 
+/**
+ * How a tree is drawn.
+ *
+ * @since 0.1.0
+ */
+export interface TextOptions {
+  /** Draw equal subtrees once, with their number. Default `true`. */
+  readonly fold?: boolean
+}
+
 const isTask = (node: Node): boolean => node.kind === "task" || node.kind === "service" || node.kind === "body"
 
-const title = (node: Node): string => {
-  const named = node.name === node.kind ? node.kind : `${node.kind} ${node.name}`
-  if (!isTask(node)) return `${named}${node.state === "open" ? "" : ` (${node.state})`}`
-  const state = node.waitsFor.length > 0 ? `${node.state === "cancelling" ? "cancelling, " : ""}${node.waitsFor.join(", ")}` : node.state
-  return `${node.kind === "service" ? "service " : ""}${node.name} (${state})`
+const looksOf = (node: Node): Looks<Node> => ({
+  tag: `${node.kind} ${node.state}`,
+  texts: [node.name, ...node.waitsFor],
+  children: node.children
+})
+
+const title = (folded: Folded<Node>): string => {
+  const { count, node, texts } = folded
+  const named = nameOf(folded)
+  if (!isTask(node)) {
+    const block = node.name === node.kind && count === 1 ? node.kind : `${node.kind} ${named}`
+    return `${block}${node.state === "open" ? "" : ` (${node.state})`}`
+  }
+  const waits = texts.slice(1).join(", ")
+  const state = waits === "" ? node.state : `${node.state === "cancelling" ? "cancelling, " : ""}${waits}`
+  return `${node.kind === "service" ? "service " : ""}${named} (${state})`
 }
 
 /**
  * The tree as text.
  *
- * **Example** (A tree of one)
+ * **Details**
+ *
+ * Three or more equal subtrees below one node are drawn once, with their number.
+ * The number at the end of a name or of what is waited for may differ; a
+ * difference of state, or of what stands below, keeps them apart.
+ *
+ * **Example** (Many of a kind)
  *
  * ```ts
- * import { TaskTree } from "effect-nursery"
+ * import { Effect } from "effect"
+ * import { MemoryChannel, Nursery, TaskTree } from "effect-nursery"
  *
- * const node: TaskTree.Node = { kind: "nursery", name: "chat", state: "open", waitsFor: [], children: [] }
- * console.log(TaskTree.toText([node]))
+ * const program = Nursery.open((n) =>
+ *   Effect.gen(function*() {
+ *     const [, receiver] = yield* MemoryChannel.make<string>(0, { name: "inbox" })
+ *     for (let i = 1; i <= 990; i++) yield* n.startNow(receiver.receive, { name: `conn ${i}` })
+ *     yield* n.startNow(Effect.never, { name: "heartbeat" })
+ *     console.log(TaskTree.toText(yield* TaskTree.now))
+ *     yield* n.cancelTasks()
+ *   }), { name: "chat" })
+ *
+ * await Effect.runPromise(program)
  * ```
  *
  * ```text output
  * nursery chat
+ * ├─ body (running)
+ * ├─ conn 1 … conn 990 × 990 (receiving from channel inbox)
+ * └─ heartbeat (waiting)
  * ```
  *
  * @since 0.1.0
  */
-export const toText = (nodes: ReadonlyArray<Node>): string => {
+export const toText = (nodes: ReadonlyArray<Node>, options?: TextOptions): string => {
   const lines: Array<string> = []
-  const todo: Array<readonly [node: Node, head: string, indent: string, depth: number]> = []
-  const add = (children: ReadonlyArray<Node>, indent: string, depth: number): void => {
+  const todo: Array<readonly [node: Folded<Node>, head: string, indent: string, depth: number]> = []
+  const add = (children: ReadonlyArray<Folded<Node>>, indent: string, depth: number): void => {
     for (let i = children.length - 1; i >= 0; i--) {
       const last = i === children.length - 1
       todo.push([children[i]!, `${indent}${last ? "└─ " : "├─ "}`, `${indent}${last ? "   " : "│  "}`, depth])
     }
   }
-  for (let i = nodes.length - 1; i >= 0; i--) todo.push([nodes[i]!, "", "", 0])
+  const tops = fold(nodes, looksOf, numberAtEnd, options?.fold === false ? Infinity : undefined)
+  for (let i = tops.length - 1; i >= 0; i--) todo.push([tops[i]!, "", "", 0])
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     const [node, head, indent, depth] = next
     lines.push(`${head}${title(node)}`)
@@ -222,16 +263,6 @@ export const toText = (nodes: ReadonlyArray<Node>): string => {
 
 /** Below this depth the text only counts: every level takes three more columns. */
 const deepestLine = 100
-
-const countBelow = (node: Node): number => {
-  let count = 0
-  const todo: Array<Node> = [...node.children]
-  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    count++
-    for (const child of next.children) todo.push(child)
-  }
-  return count
-}
 
 /**
  * The tree as JSON text.

@@ -235,6 +235,113 @@ describe("TaskTree.toText and toJson", () => {
     assert.strictEqual(TaskTree.toText([]), "")
   })
 
+  const parent = (name: string, ...children: ReadonlyArray<TaskTree.Node>) => node(name, { kind: "nursery", state: "open", children })
+  const many = (n: number, make: (i: number) => TaskTree.Node) => Array.from({ length: n }, (_, i) => make(i + 1))
+
+  it("draw equal siblings once, with their number, whatever number their names end in", () => {
+    const conns = many(990, (i) => node(`conn ${i}`, { waitsFor: ["receiving from channel inbox"] }))
+    assert.strictEqual(TaskTree.toText([parent("chat", ...conns)]), lines(
+      "nursery chat",
+      "└─ conn 1 … conn 990 × 990 (receiving from channel inbox)"
+    ))
+    const workers = many(3, () => node("worker", { kind: "service" }))
+    assert.strictEqual(TaskTree.toText(workers), "service worker × 3 (waiting)")
+  })
+
+  it("keep one or two as they are, and so does a name that is a number", () => {
+    const pair = [node("task 1"), node("task 2")]
+    assert.strictEqual(TaskTree.toText(pair), "task 1 (waiting)\ntask 2 (waiting)")
+    assert.strictEqual(TaskTree.toText(many(3, (i) => node(String(i)))), "1 … 3 × 3 (waiting)")
+  })
+
+  it("keep apart what differs in state, in what it waits for, in its kind, or in a number within the name", () => {
+    const tree = parent("chat",
+      ...many(3, (i) => node(`conn ${i}`)),
+      ...many(3, (i) => node(`conn ${i + 3}`, { state: "cancelling" })),
+      ...many(3, (i) => node(`conn ${i + 6}`, { waitsFor: ["sending to channel outbox"] })),
+      ...many(3, (i) => node(`conn ${i + 9}`, { kind: "service" })),
+      ...many(3, (i) => node(`shard ${i} worker`)))
+    assert.strictEqual(TaskTree.toText([tree]), lines(
+      "nursery chat",
+      "├─ conn 1 … conn 3 × 3 (waiting)",
+      "├─ conn 4 … conn 6 × 3 (cancelling)",
+      "├─ conn 7 … conn 9 × 3 (sending to channel outbox)",
+      "├─ service conn 10 … conn 12 × 3 (waiting)",
+      "├─ shard 1 worker (waiting)",
+      "├─ shard 2 worker (waiting)",
+      "└─ shard 3 worker (waiting)"
+    ))
+  })
+
+  it("find the equal ones among others, and draw them where the first of them stands", () => {
+    const tree = parent("chat",
+      node("accept"),
+      ...many(6, (i) => node(`conn ${i}`, i % 2 === 0 ? { waitsFor: ["waiting for event go"] } : {})),
+      node("heartbeat"))
+    assert.strictEqual(TaskTree.toText([tree]), lines(
+      "nursery chat",
+      "├─ accept (waiting)",
+      "├─ conn 1 … conn 5 × 3 (waiting)",
+      "├─ conn 2 … conn 6 × 3 (waiting for event go)",
+      "└─ heartbeat (waiting)"
+    ))
+  })
+
+  it("fold whole subtrees, inner ones first, and leave out the numbers that are not the same in all", () => {
+    const conn = (i: number, readers: number) =>
+      node(`conn ${i}`, {
+        children: [parent(`user ${i}`,
+          node("body"),
+          ...many(readers, (k) => node(`reader ${k}`, { waitsFor: [`receiving from channel inbox-${i}`] })),
+          node("writer", { waitsFor: ["waiting for event port 8080"] }))]
+      })
+    assert.strictEqual(TaskTree.toText([parent("chat", ...many(4, (i) => conn(i, 3)), conn(5, 4))]), lines(
+      "nursery chat",
+      "├─ conn 1 … conn 4 × 4 (waiting)",
+      "│  └─ nursery user …",
+      "│     ├─ body (waiting)",
+      "│     ├─ reader 1 … reader 3 × 3 (receiving from channel inbox-…)",
+      "│     └─ writer (waiting for event port 8080)",
+      "└─ conn 5 (waiting)",
+      "   └─ nursery user 5",
+      "      ├─ body (waiting)",
+      "      ├─ reader 1 … reader 4 × 4 (receiving from channel inbox-5)",
+      "      └─ writer (waiting for event port 8080)"
+    ))
+  })
+
+  it("draw every node when asked not to fold", () => {
+    const tree = parent("chat", ...many(3, (i) => node(`conn ${i}`)))
+    assert.strictEqual(TaskTree.toText([tree], { fold: false }), lines(
+      "nursery chat",
+      "├─ conn 1 (waiting)",
+      "├─ conn 2 (waiting)",
+      "└─ conn 3 (waiting)"
+    ))
+  })
+
+  it("count what is folded when they cut what lies too deep", () => {
+    let tree = parent("deep", ...many(1000, (i) => node(`conn ${i}`, { children: [parent("user")] })))
+    for (let i = 0; i < 60; i++) tree = parent("deep", node("level", { children: [tree] }))
+    assert.match(TaskTree.toText([tree]).split("\n").at(-1)!, / 2020 more$/)
+  })
+
+  it("draw 100,000 tasks on one line, and again on a line each", () => {
+    const tree = [parent("chat", ...many(100_000, (i) => node(`conn ${i}`)))]
+    assert.strictEqual(TaskTree.toText(tree), "nursery chat\n└─ conn 1 … conn 100000 × 100000 (waiting)")
+    assert.strictEqual(TaskTree.toText(tree, { fold: false }).split("\n").length, 100_001)
+  })
+
+  it("fold 20,000 levels that stand three times side by side", () => {
+    const chain = (): TaskTree.Node => {
+      let tree = parent("end")
+      for (let i = 0; i < 10_000; i++) tree = parent(`level ${i}`, node("body", { children: [tree] }))
+      return tree
+    }
+    const [first] = TaskTree.toText([chain(), chain(), chain()]).split("\n")
+    assert.strictEqual(first, "nursery level 9999 × 3")
+  })
+
   it("give JSON that is read back as the same tree", () => {
     const tree = [node("root", { children: [node("leaf")] })]
     assert.deepStrictEqual(JSON.parse(TaskTree.toJson(tree)), tree)
