@@ -6,6 +6,7 @@ import { limiterCase } from "./limiter.ts"
 import { liveTimeLimits } from "./live-time-limits.ts"
 import { nested, nestedDeep } from "./nested.ts"
 import { observe } from "./observe.ts"
+import { recorder } from "./recorder.ts"
 import { spawn, spawnYield } from "./spawn.ts"
 import { timeLimit } from "./time-limit.ts"
 
@@ -23,5 +24,6 @@ export const cases: ReadonlyArray<Case> = [
   timeLimit,
   liveTimeLimits,
   limiterCase,
-  ...observe
+  ...observe,
+  ...recorder
 ]

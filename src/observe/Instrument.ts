@@ -12,9 +12,9 @@ import * as Effect from "effect/Effect"
 import type * as CancelScope from "../core/CancelScope.ts"
 import { timersFor } from "../core/internal/Timers.ts"
 import * as TaskTree from "../core/TaskTree.ts"
-import { EventReader, Ids } from "./internal/EventReader.ts"
-import { EventRing, type Kind, type Notes } from "./internal/EventRing.ts"
-import { NoteTaker } from "./internal/NoteTaker.ts"
+import { EventReader, ReadAloud } from "./internal/EventReader.ts"
+import { EventRing } from "./internal/EventRing.ts"
+import { Book, NoteTaker } from "./internal/NoteTaker.ts"
 
 /**
  * How a task or a block has ended. Errors are one line of text.
@@ -33,8 +33,9 @@ export type Outcome =
  * **Details**
  *
  * `at` is in milliseconds of the program's Clock, as `Timeout.now` gives it. Blocks,
- * tasks and waits are numbered from 1 in the order in which the recording meets
- * them, each kind for itself, so the same run has the same events. A body is a
+ * tasks and waits are counted from 1 in the order in which the instrument hears of
+ * them, each kind for itself, so the same run has the same events. (While several
+ * programs are recorded at once, numbers of tasks may be left out.) A body is a
  * task, too: the one that its block starts by itself.
  *
  * @since 0.1.0
@@ -61,8 +62,8 @@ export type Event =
     readonly name: string
     readonly by: number | undefined
   }
-  /** A task that was started with `start` has said that it is ready: it lives in the nursery from now on. */
-  | { readonly _tag: "moved"; readonly at: number; readonly task: number; readonly block: number }
+  /** A task that was started with `start` has said that it is ready: it lives in the nursery from now on, which may be outside of what is recorded. */
+  | { readonly _tag: "moved"; readonly at: number; readonly task: number; readonly block: number | undefined }
   | { readonly _tag: "ended"; readonly at: number; readonly task: number; readonly outcome: Outcome }
   /** A block is cancelled, or a task is told to stop. The events of one cancel share one `reason`. */
   | {
@@ -117,7 +118,7 @@ export interface Instrument {
   events(): ReadonlyArray<Event>
   /** How many events had to make room for newer ones. */
   readonly dropped: number
-  /** Forgets all events, and begins to number anew. */
+  /** Forgets all events. Who lives on keeps its number. */
   clear(): void
 }
 
@@ -131,34 +132,27 @@ const capacityOf = (options: Options | undefined): number => {
   )
 }
 
-class Handle implements Instrument, Notes {
+class Handle implements Instrument {
   readonly recorder: NoteTaker
   readonly #ring: EventRing
-  readonly #onEvent: ((event: Event) => void) | undefined
-  #ids = new Ids()
-  #live: EventReader | undefined
+  readonly #book: Book
 
   constructor(options: Options | undefined) {
     const ring = this.#ring = new EventRing(capacityOf(options))
-    this.#onEvent = options?.onEvent
-    this.#listen()
+    const onEvent = options?.onEvent
     // Straight to the ring, if nobody listens.
-    this.recorder = new NoteTaker(this.#live === undefined ? ring : this)
-  }
-
-  #listen(): void {
-    this.#live = this.#onEvent === undefined ? undefined : new EventReader(this.#ids, this.#onEvent)
-  }
-
-  push(kind: Kind, at: number, subject: object, detail: unknown, more: unknown): void {
-    this.#ring.push(kind, at, subject, detail, more)
-    this.#live!.push(kind, at, subject, detail, more)
+    this.#book = new Book(onEvent === undefined ? ring : new ReadAloud(ring, () => this.#reader(onEvent)))
+    this.recorder = new NoteTaker(this.#book)
   }
 
   events(): ReadonlyArray<Event> {
     const events: Array<Event> = []
-    this.#ring.replay(new EventReader(this.#ids, (event) => void events.push(event)))
+    this.#ring.replay(this.#reader((event) => void events.push(event)))
     return events
+  }
+
+  #reader(out: (event: Event) => void): EventReader {
+    return new EventReader(this.#book.base ?? 0, out)
   }
 
   get dropped(): number {
@@ -167,8 +161,6 @@ class Handle implements Instrument, Notes {
 
   clear(): void {
     this.#ring.clear()
-    this.#ids = new Ids()
-    this.#listen()
   }
 
   toString(): string {

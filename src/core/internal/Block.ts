@@ -51,8 +51,8 @@ export class Member implements MemberView {
   declare fiber: AnyFiber | undefined
   /** What to run, until it runs. */
   declare effect: AnyEffect | undefined
-  /** The services to run it with, until it runs. */
-  declare context: Context.Context<never> | undefined
+  /** The services to run it with, until it runs; from then on its number, if it is recorded. */
+  declare context: Context.Context<never> | number | undefined
   /** The exit, when it has ended. */
   declare exit: AnyExit | undefined
   /** The block that its own fiber waits in. */
@@ -93,9 +93,8 @@ export class Member implements MemberView {
     return false
   }
 
-  /** Who starts it. Known until it runs: what it is run with tells who asked for it. */
-  get starter(): Member | undefined {
-    return this.context === undefined ? this.block.parent : Context.get(this.context, Place)
+  get id(): number {
+    return typeof this.context === "number" ? this.context : 0
   }
 
   /** The name of the task that this fiber does the work of: a body works for the task around its block. */
@@ -150,13 +149,24 @@ const tell = (member: Member, reason: CancelReason): void => {
   if (member.told === undefined) {
     member.told = reason
     // It has not run yet, and never will. A recorder hears of its start all the same, and first.
-    if (member.effect !== undefined) member.block.recorder?.started(member, member.starter)
+    if (member.effect !== undefined) member.block.recorder?.started(member, numbered(member))
     member.block.recorder?.cancelled(member, reason)
   }
   if (member.branches !== undefined && member.fiber !== undefined && isInterruptible(member.fiber)) tellTied(member, reason)
   if (member.inner !== undefined) tellInner(member, member.inner, reason)
   else if (member.fiber !== undefined) interrupt(member, member.fiber, reason)
   else if (member.effect !== undefined) member.block.neverStarted(member, reason)
+}
+
+let numbers = 0
+
+/** How many members have got a number. */
+export const countNumbered = (): number => numbers
+
+/** Gives a number to a member that a recorder is told of. Returns who starts it, which the services tell that came with it. */
+const numbered = (member: Member, given = member.context): Member | undefined => {
+  member.context = ++numbers
+  return typeof given === "object" ? Context.get(given, Place) : member.block.parent
 }
 
 const tellInner = (member: Member, inner: Block, reason: CancelReason): void => {
@@ -410,11 +420,12 @@ export abstract class Block implements Step, BlockView {
 
   startNow(member: Member): void {
     const effect = member.effect!
-    let context = Context.add(member.context ?? this.owner.context, Place, member)
-    this.recorder?.started(member, member.starter)
-    context = this.recorder?.contextOf?.(member, context) ?? context
+    const given = member.context as Context.Context<never> | undefined
+    let context = Context.add(given ?? this.owner.context, Place, member)
     member.effect = undefined
     member.context = undefined
+    this.recorder?.started(member, numbered(member, given))
+    context = this.recorder?.contextOf?.(member, context) ?? context
     startDepth++
     const fiber = Effect.runForkWith(context)(Effect.withFiber((fiber) => {
       // Its first step, so that whoever asks during the first run knows the fiber.
@@ -434,7 +445,7 @@ export abstract class Block implements Step, BlockView {
   /** A member was told to stop before its fiber ran: it never runs. */
   neverStarted(member: Member, reason: CancelReason): void {
     member.effect = undefined
-    member.context = undefined
+    if (typeof member.context === "object") member.context = undefined
     this.end(member, Exit.failCause(interruptOf(reason)))
   }
 

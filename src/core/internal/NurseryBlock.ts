@@ -92,7 +92,7 @@ export class NurseryBlock extends CollectingBlock {
     if (task.key !== undefined) (this.keys ??= new Map()).set(task.key, task)
     const from = task.block
     task.block = this
-    if (from !== this) this.recorder?.moved?.(task, from)
+    if (from !== this) from.recorder?.moved?.(task, from)
     this.link(task)
     if (task.service) this.services++
     else this.open++

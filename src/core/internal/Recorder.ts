@@ -17,6 +17,8 @@ export interface BlockView {
 
 /** A task, or the body of a block. */
 export interface MemberView {
+  /** Its number among all that have been recorded in this process; 0 if it is none of them. */
+  readonly id: number
   readonly kind: "task" | "service" | "body"
   readonly name: string
   /** The program gave it its name; others are called by a number. */

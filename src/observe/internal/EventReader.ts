@@ -1,40 +1,12 @@
-/** Makes events of notes: numbers what takes part, and puts outcomes into words. */
+/** Makes events of notes: counts tasks from 1, finds out who was behind a cancel, and puts outcomes into words. */
 import type * as Exit from "effect/Exit"
 import * as Formatter from "effect/Formatter"
 import type * as CancelScope from "../../core/CancelScope.ts"
-import type * as TaskTree from "../../core/TaskTree.ts"
 import type { Event, Outcome } from "../Instrument.ts"
 import { Kind, type Notes } from "./EventRing.ts"
+import { blockKinds, cleanups, interrupted, taskKinds } from "./NoteTaker.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
-type Target = TaskTree.BlockInfo | TaskTree.TaskInfo
-
-/** Gives each thing a number, counted from 1, and the same number whenever it is asked for. */
-class Numbers {
-  private readonly known = new WeakMap<object, number>()
-  private count = 0
-
-  of(thing: object): number {
-    let number = this.known.get(thing)
-    if (number === undefined) this.known.set(thing, number = ++this.count)
-    return number
-  }
-
-  /** The number of what the recording has told of before. */
-  ifKnown(thing: object | undefined): number | undefined {
-    return thing === undefined ? undefined : this.known.get(thing)
-  }
-}
-
-/** The numbers of one recording. */
-export class Ids {
-  readonly blocks: Numbers = new Numbers()
-  readonly tasks: Numbers = new Numbers()
-  readonly waits: Numbers = new Numbers()
-}
-
-const isTask = (target: Target): target is TaskTree.TaskInfo => "block" in target
-
 const longestText = 200
 
 /** An error in one line. */
@@ -56,7 +28,8 @@ const cancelled: Outcome = { _tag: "cancelled" }
 
 // A defect beside errors comes first: nobody can handle that exit any more. An
 // interrupt beside errors is only the note that the task had been told to stop.
-const outcomeOf = (exit: AnyExit): Outcome => {
+const outcomeOf = (exit: AnyExit | typeof interrupted | undefined): Outcome => {
+  if (exit === undefined || exit === interrupted) return exit === undefined ? succeeded : cancelled
   if (exit._tag === "Success") return succeeded
   const failures = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
   const first = failures.find((reason) => reason._tag === "Die") ?? failures[0]
@@ -67,73 +40,90 @@ const outcomeOf = (exit: AnyExit): Outcome => {
     : { _tag: "failed", error: `${textOf(first.error)}${more}` }
 }
 
+/** Writes all down, and reads it to somebody at once. */
+export class ReadAloud implements Notes {
+  private readonly notes: Notes
+  private readonly reader: () => EventReader
+  private reading: EventReader | undefined
+  constructor(notes: Notes, reader: () => EventReader) {
+    this.notes = notes
+    this.reader = reader
+  }
+  push(kind: Kind, detail: number, at: number, thing: number, other: number, block: number, more: unknown): void {
+    this.notes.push(kind, detail, at, thing, other, block, more)
+    this.reading ??= this.reader()
+    this.reading.push(kind, detail, at, thing, other, block, more)
+  }
+}
+
 /** Reads the notes of a recording in order. */
 export class EventReader implements Notes {
-  private readonly ids: Ids
+  private readonly base: number
   private readonly out: (event: Event) => void
-  private readonly cleaning = new Set<object>()
+  private readonly cleaning = new Set<number>()
   /** Who ended last in a block, and so decided the fate of the others. */
-  private readonly lastEnded = new WeakMap<object, object>()
-  /** Who did a cancel is known when the first that it concerns is told. */
-  private readonly cancelledBy = new WeakMap<CancelScope.CancelReason, number | undefined>()
+  private readonly lastEnded = new Map<number, number>()
+  private lastSibling: { readonly reason: CancelScope.CancelReason; readonly by: number | undefined } | undefined
 
-  constructor(ids: Ids, out: (event: Event) => void) {
-    this.ids = ids
+  constructor(base: number, out: (event: Event) => void) {
+    this.base = base
     this.out = out
   }
 
-  push(kind: Kind, at: number, subject: object, detail: unknown, more: unknown): void {
-    const { blocks, tasks, waits } = this.ids
+  /** The number of a task in this recording; none for one that it has not told of. */
+  private task(number: number): number | undefined {
+    return number > this.base ? number - this.base : undefined
+  }
+
+  push(kind: Kind, detail: number, at: number, thing: number, other: number, block: number, more: unknown): void {
+    if (thing === 0) return
     switch (kind) {
-      case Kind.opened: {
-        const block = subject as TaskTree.BlockInfo
-        const parent = tasks.ifKnown(detail as object | undefined)
-        return this.out({ _tag: "opened", at, block: blocks.of(block), parent, kind: block.kind, name: block.name })
-      }
-      case Kind.closed: {
-        const block = subject as TaskTree.BlockInfo
-        const outcome = outcomeOf(detail as AnyExit)
-        return this.out({ _tag: "closed", at, block: blocks.of(block), outcome, caught: block.cancelledCaught })
-      }
-      case Kind.started: {
-        const task = subject as TaskTree.TaskInfo
-        const by = tasks.ifKnown(detail as object | undefined)
-        const block = blocks.of(more as object)
-        return this.out({ _tag: "started", at, task: tasks.of(task), block, kind: task.kind, name: task.name, by })
-      }
-      case Kind.moved:
-        return this.out({ _tag: "moved", at, task: tasks.of(subject), block: blocks.of(detail as object) })
-      case Kind.ended: {
-        const task = tasks.of(subject)
-        if (this.cleaning.delete(subject)) this.out({ _tag: "cleanupEnded", at, task })
-        this.lastEnded.set(more as object, subject)
-        return this.out({ _tag: "ended", at, task, outcome: outcomeOf(detail as AnyExit) })
-      }
-      case Kind.cancelled:
-        return this.cancelled(at, subject as Target, detail as CancelScope.CancelReason, more as object | undefined)
-      case Kind.cleanupBegan: {
-        if (this.cleaning.has(subject)) return
-        this.cleaning.add(subject)
-        const what = more === undefined ? detail as string : `${detail as string} in span ${more as string}`
-        return this.out({ _tag: "cleanupBegan", at, task: tasks.of(subject), what })
-      }
+      case Kind.opened:
+        return this.out({ _tag: "opened", at, block: thing, parent: this.task(other), kind: blockKinds[detail]!, name: more as string })
+      case Kind.closed:
+        this.lastEnded.delete(thing)
+        return this.out({ _tag: "closed", at, block: thing, outcome: outcomeOf(more as AnyExit), caught: detail === 1 })
       case Kind.waiting:
-        return this.out({ _tag: "waiting", at, task: tasks.ifKnown(detail as object | undefined), wait: waits.of(subject), label: more as string })
+        return this.out({ _tag: "waiting", at, task: this.task(other), wait: thing, label: more as string })
       case Kind.resumed:
-        return this.out({ _tag: "resumed", at, task: tasks.ifKnown(detail as object | undefined), wait: waits.of(subject) })
+        return this.out({ _tag: "resumed", at, task: this.task(other), wait: thing })
+      case Kind.cancelled:
+        return this.cancelled(at, detail === 1 ? "task" : "block", thing, more as CancelScope.CancelReason, other)
+      default:
+        return this.ofTask(kind, detail, at, thing - this.base, other, block, more)
     }
   }
 
-  private cancelled(at: number, target: Target, reason: CancelScope.CancelReason, running: object | undefined): void {
-    if (!this.cancelledBy.has(reason)) this.cancelledBy.set(reason, this.canceller(target, reason, running))
-    const id = isTask(target) ? this.ids.tasks.of(target) : this.ids.blocks.of(target)
-    const by = this.cancelledBy.get(reason)
-    this.out({ _tag: "cancelled", at, target: { _tag: isTask(target) ? "task" : "block", id }, by, reason })
+  private ofTask(kind: Kind, detail: number, at: number, task: number, other: number, block: number, more: unknown): void {
+    switch (kind) {
+      case Kind.started:
+        return this.out({ _tag: "started", at, task, block, kind: taskKinds[detail]!, name: more as string, by: this.task(other) })
+      case Kind.moved:
+        return this.out({ _tag: "moved", at, task, block: block === 0 ? undefined : block })
+      case Kind.cleanupBegan: {
+        if (this.cleaning.has(task)) return
+        this.cleaning.add(task)
+        const what = cleanups[detail]!
+        return this.out({ _tag: "cleanupBegan", at, task, what: more === undefined ? what : `${what} in span ${more as string}` })
+      }
+      case Kind.ended:
+        if (this.cleaning.delete(task)) this.out({ _tag: "cleanupEnded", at, task })
+        this.lastEnded.set(block, task)
+        return this.out({ _tag: "ended", at, task, outcome: outcomeOf(more as AnyExit) })
+    }
   }
 
-  // When a member has failed, or won, its fiber is not running any more.
-  private canceller(target: Target, reason: CancelScope.CancelReason, running: object | undefined): number | undefined {
+  private cancelled(at: number, of: "block" | "task", thing: number, reason: CancelScope.CancelReason, running: number): void {
+    const id = of === "task" ? thing - this.base : thing
+    this.out({ _tag: "cancelled", at, target: { _tag: of, id }, by: this.canceller(of, id, reason, running), reason })
+  }
+
+  private canceller(of: "block" | "task", id: number, reason: CancelScope.CancelReason, running: number): number | undefined {
     if (reason.source === "deadline") return undefined
-    return this.ids.tasks.ifKnown(reason.source === "sibling" ? this.lastEnded.get(target) : running)
+    if (reason.source !== "sibling") return this.task(running)
+    // When a member has failed, or won, its fiber is not running any more. The
+    // block whose member it was is told of first, then everybody below it.
+    if (of === "block") this.lastSibling = { reason, by: this.lastEnded.get(id) }
+    return this.lastSibling?.reason === reason ? this.lastSibling.by : undefined
   }
 }

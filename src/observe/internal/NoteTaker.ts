@@ -1,31 +1,92 @@
-/** The recorder of an instrument: writes each thing down with its time, and with what may have changed when it is read. */
-import * as Fiber from "effect/Fiber"
+/** The recorder of an instrument: writes down what happens, with its time, and forgets what it was told of. */
+import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
-import { Place } from "../../core/internal/Block.ts"
-import { liveTimers, type Timers, timersFor } from "../../core/internal/Timers.ts"
+import * as Fiber from "effect/Fiber"
 import type * as CancelScope from "../../core/CancelScope.ts"
+import { countNumbered, Place } from "../../core/internal/Block.ts"
+import { liveTimers, type Timers, timersFor } from "../../core/internal/Timers.ts"
 import type * as TaskTree from "../../core/TaskTree.ts"
 import { Kind, type Notes } from "./EventRing.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 
+/** The details of notes are places in these lists. */
+export const blockKinds: ReadonlyArray<TaskTree.BlockInfo["kind"]> = ["nursery", "scope", "shield", "timeout", "gather", "race", "start"]
+export const taskKinds: ReadonlyArray<TaskTree.TaskInfo["kind"]> = ["task", "service", "body"]
+export const cleanups: ReadonlyArray<TaskTree.Cleanup> = ["finalizer", "uninterruptible", "shield"]
+
+/** How something ended that was only interrupted. */
+export const interrupted = "interrupted"
+
+// A success is of no interest any more, and an interrupt is like any other.
+const failureOf = (exit: AnyExit): AnyExit | typeof interrupted | undefined =>
+  exit._tag === "Success" ? undefined : Cause.hasInterruptsOnly(exit.cause) ? interrupted : exit
+
+/** Numbers for things that have none of their own, for as long as they live. */
+export class Numbers {
+  private readonly living = new Map<object, number>()
+  private count = 0
+
+  add(thing: object): number {
+    this.living.set(thing, ++this.count)
+    return this.count
+  }
+
+  /** 0 for what was not added. */
+  of(thing: object): number {
+    return this.living.get(thing) ?? 0
+  }
+
+  remove(thing: object): number {
+    const number = this.of(thing)
+    this.living.delete(thing)
+    return number
+  }
+}
+
+/** What the recorders of one instrument share. */
+export class Book {
+  readonly notes: Notes
+  readonly blocks: Numbers = new Numbers()
+  readonly waits: Numbers = new Numbers()
+  /** The recorded tasks of a process are numbered through. So many there were before the first note. */
+  base: number | undefined
+
+  constructor(notes: Notes) {
+    this.notes = notes
+  }
+
+  begin(): void {
+    this.base ??= countNumbered()
+  }
+}
+
 export class NoteTaker implements TaskTree.Recorder {
+  private readonly book: Book
   private readonly notes: Notes
+  private readonly blocks: Numbers
+  private readonly waits: Numbers
+  private readonly byTimers = new WeakMap<Timers, NoteTaker>()
   private timers: Timers | undefined
   /** It is told the Clock, and need not find it in the fibers. */
   private readonly fixed: boolean
-  private readonly byTimers = new WeakMap<Timers, NoteTaker>()
+  private lastReason: CancelScope.CancelReason | undefined
+  private lastBy = 0
 
-  constructor(notes: Notes, timers?: Timers) {
-    this.notes = notes
+  constructor(book: Book, timers?: Timers) {
+    this.book = book
+    this.notes = book.notes
+    this.blocks = book.blocks
+    this.waits = book.waits
     this.timers = timers
     this.fixed = timers !== undefined
+    if (this.fixed) book.begin()
   }
 
   /** One that takes the same notes of programs on a known Clock. Always the same one, so that nothing is noted twice. */
   on(timers: Timers): NoteTaker {
     let taker = this.byTimers.get(timers)
-    if (taker === undefined) this.byTimers.set(timers, taker = new NoteTaker(this.notes, timers))
+    if (taker === undefined) this.byTimers.set(timers, taker = new NoteTaker(this.book, timers))
     return taker
   }
 
@@ -34,6 +95,7 @@ export class NoteTaker implements TaskTree.Recorder {
   }
 
   private findTimers(): Timers {
+    this.book.begin()
     const fiber = Fiber.getCurrent()
     return fiber === undefined ? liveTimers() : this.timers = timersFor(fiber)
   }
@@ -41,39 +103,49 @@ export class NoteTaker implements TaskTree.Recorder {
   opened(block: TaskTree.BlockInfo): void {
     // The next program may run on another Clock.
     if (!this.fixed && block.parent === undefined) this.timers = undefined
-    this.notes.push(Kind.opened, this.now(), block, block.parent, undefined)
+    const parent = block.parent === undefined ? 0 : block.parent.id
+    this.notes.push(Kind.opened, blockKinds.indexOf(block.kind), this.now(), this.blocks.add(block), parent, 0, block.name)
   }
 
   closed(block: TaskTree.BlockInfo, exit: AnyExit): void {
-    this.notes.push(Kind.closed, this.now(), block, exit, undefined)
+    const caught = block.cancelledCaught ? 1 : 0
+    this.notes.push(Kind.closed, caught, this.now(), this.blocks.remove(block), 0, 0, failureOf(exit))
   }
 
   started(task: TaskTree.TaskInfo, by: TaskTree.TaskInfo | undefined): void {
-    this.notes.push(Kind.started, this.now(), task, by, task.block)
+    const kind = taskKinds.indexOf(task.kind)
+    this.notes.push(Kind.started, kind, this.now(), task.id, by === undefined ? 0 : by.id, this.blocks.of(task.block), task.name)
   }
 
   ended(task: TaskTree.TaskInfo, exit: AnyExit): void {
-    this.notes.push(Kind.ended, this.now(), task, exit, task.block)
+    this.notes.push(Kind.ended, 0, this.now(), task.id, 0, this.blocks.of(task.block), failureOf(exit))
   }
 
   moved(task: TaskTree.TaskInfo): void {
-    this.notes.push(Kind.moved, this.now(), task, task.block, undefined)
+    this.notes.push(Kind.moved, 0, this.now(), task.id, 0, this.blocks.of(task.block), undefined)
   }
 
   cancelled(target: TaskTree.BlockInfo | TaskTree.TaskInfo, reason: CancelScope.CancelReason): void {
-    this.notes.push(Kind.cancelled, this.now(), target, reason, Fiber.getCurrent()?.getRef(Place))
+    // Who did it runs while the first that it concerns is told.
+    if (reason !== this.lastReason) {
+      this.lastReason = reason
+      this.lastBy = Fiber.getCurrent()?.getRef(Place)?.id ?? 0
+    }
+    if ("block" in target) this.notes.push(Kind.cancelled, 1, this.now(), target.id, this.lastBy, 0, reason)
+    else this.notes.push(Kind.cancelled, 0, this.now(), this.blocks.of(target), this.lastBy, 0, reason)
   }
 
   cleanupBegan(task: TaskTree.TaskInfo, doing: TaskTree.Cleanup, span: string | undefined): void {
-    this.notes.push(Kind.cleanupBegan, this.now(), task, doing, span)
+    this.notes.push(Kind.cleanupBegan, cleanups.indexOf(doing), this.now(), task.id, 0, 0, span)
   }
 
-  // The label is read now: what it names may have changed its name by the time somebody asks.
   waiting(wait: TaskTree.WaitInfo): void {
-    this.notes.push(Kind.waiting, this.now(), wait, wait.place, wait.label)
+    const task = wait.place === undefined ? 0 : wait.place.id
+    this.notes.push(Kind.waiting, 0, this.now(), this.waits.add(wait), task, 0, wait.label)
   }
 
   resumed(wait: TaskTree.WaitInfo): void {
-    this.notes.push(Kind.resumed, this.now(), wait, wait.place, undefined)
+    const task = wait.place === undefined ? 0 : wait.place.id
+    this.notes.push(Kind.resumed, 0, this.now(), this.waits.remove(wait), task, 0, undefined)
   }
 }
