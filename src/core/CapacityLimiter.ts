@@ -251,6 +251,11 @@ class Handle implements CapacityLimiter, Step {
     }
   }
 
+  /** Those who have a token. */
+  *holders(): Iterable<Member> {
+    for (const hold of this.holds.values()) if (hold.place !== undefined) yield hold.place
+  }
+
   setTotal(tokens: number): Effect.Effect<void> {
     return Effect.sync(() => {
       this.total = countOf("tokens", tokens)

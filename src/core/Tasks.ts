@@ -378,7 +378,7 @@ export const wait = <A, E>(
       for (const forget of stopListening) forget()
       if (timer !== undefined) timers.clear(timer)
     }
-    const waiting = new Wait("waiting for", { label: `${left} tasks` }, undefined, resume as (effect: AnyEffect) => void)
+    const waiting = new Wait("waiting for", { label: `${left} tasks`, holders: () => living }, undefined, resume as (effect: AnyEffect) => void)
     const over = () => {
       stop()
       waiting.wake(Effect.suspend(split))

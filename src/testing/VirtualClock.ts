@@ -16,39 +16,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { fireDue, sleepOn, TimerHeap, type Timers, TimersId } from "../core/internal/Timers.ts"
-import * as TaskTree from "../core/TaskTree.ts"
+import { Deadlock, explainDeadlock } from "./internal/Deadlock.ts"
 
-/**
- * Everything waits, no deadline is left, and nothing happens any more. A defect:
- * the program would hang for ever.
- *
- * **Example** (A wait that nobody ends)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Event } from "effect-nursery"
- * import { VirtualClock } from "effect-nursery/testing"
- *
- * const program = Effect.flatMap(Event.make(), (event) => event.wait)
- *
- * await VirtualClock.run(program, { deadlockAfter: "10 millis" }).catch((error) => {
- *   console.log(error instanceof VirtualClock.Deadlock)
- * })
- * ```
- *
- * ```text output
- * true
- * ```
- *
- * @since 0.1.0
- */
-export class Deadlock extends Error {
-  readonly _tag = "Deadlock"
-  constructor(tree: string) {
-    super(`Every task waits, and no deadline is left to wake one${tree === "" ? "" : `:\n${tree}`}`)
-    this.name = "Deadlock"
-  }
-}
+export { Deadlock }
 
 /**
  * How a program is run.
@@ -158,7 +128,7 @@ class Run {
       if (waiter !== undefined) waiter()
       else if (this.heap.next() !== Infinity) this.jump()
       else if (!(await this.somethingHappens(isOver, deadlockAfter))) {
-        throw new Deadlock(TaskTree.toText(TaskTree.nowUnsafe()))
+        throw new Deadlock(explainDeadlock())
       }
     }
   }

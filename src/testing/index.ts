@@ -1,1 +1,2 @@
+export * as Explore from "./Explore.ts"
 export * as VirtualClock from "./VirtualClock.ts"

@@ -136,7 +136,7 @@ describe("VirtualClock.Deadlock", () => {
     }), { name: "stuck" })
     const defect = defectOf(await VirtualClock.runExit(program, { deadlockAfter: 10 }))
     assert.instanceOf(defect, VirtualClock.Deadlock)
-    assert.match(defect.message, /^Every task waits, and no deadline is left to wake one:\n/)
+    assert.match(defect.message, /^Every task waits, and no deadline is left to wake one\.\n/)
     assert.include(defect.message, "nursery stuck\n")
     assert.match(defect.message, /drinker \(wait(ing)? for event coffee\)/)
   })

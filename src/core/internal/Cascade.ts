@@ -142,3 +142,21 @@ export const together = (f: () => void): void => {
     else drain()
   }
 }
+
+/**
+ * Runs `f` as if nothing else were going on: what it sets off is done when it
+ * returns, also if somebody up the stack runs a queue. For whoever runs a whole
+ * program inside one call.
+ */
+export const apart = <A>(f: () => A): A => {
+  const around = { interrupts, wakeUps, running, telling, firstError, paused }
+  interrupts = []
+  wakeUps = []
+  running = telling = paused = false
+  firstError = undefined
+  try {
+    return f()
+  } finally {
+    ;({ interrupts, wakeUps, running, telling, firstError, paused } = around)
+  }
+}

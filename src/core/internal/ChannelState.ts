@@ -18,8 +18,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { AnyEffect, AnyFiber } from "./Block.ts"
+import { type AnyEffect, type AnyFiber, type Member, Place } from "./Block.ts"
 import { type Step, together, wakeUp } from "./Cascade.ts"
+import { isRecording } from "./Recorder.ts"
 import { Ring } from "./Ring.ts"
 import { type Awaited, Wait, WaitQueue } from "./Wait.ts"
 
@@ -75,6 +76,20 @@ export interface Refusals {
 
 type Failed = Exit.Exit<never, any>
 
+/** The tasks that have used an end of a channel. Noted only while somebody records, for deadlock reports. */
+class Users {
+  private seen: Set<Member> | undefined = undefined
+
+  note(): void {
+    const place = isRecording() ? Fiber.getCurrent()?.getRef(Place) : undefined
+    if (place !== undefined) (this.seen ??= new Set()).add(place)
+  }
+
+  living(): Array<Member> {
+    return [...this.seen ?? []].filter((member) => member.exit === undefined)
+  }
+}
+
 export class ChannelState<A> implements Step {
   readonly refusals: Refusals
   /** Such as `channel orders`. */
@@ -86,6 +101,8 @@ export class ChannelState<A> implements Step {
   readonly receivers: WaitQueue = new HandleQueue()
   openSenders = 1
   openReceivers = 1
+  readonly sentBy = new Users()
+  readonly receivedBy = new Users()
   /** What a receiver is told when the buffer is empty and no more values will come. */
   over: Failed | undefined = undefined
   private peak = 0
@@ -109,6 +126,7 @@ export class ChannelState<A> implements Step {
 
   /** Puts a value where there is room. */
   put(value: A): void {
+    if (isRecording()) this.sentBy.note()
     this.store(value)
     if (this.receivers.length > 0) this.serve()
   }
@@ -130,6 +148,7 @@ export class ChannelState<A> implements Step {
   }
 
   take(): A {
+    if (isRecording()) this.receivedBy.note()
     if (this.buffer.length > 0) {
       const value = this.buffer.shift()
       this.moved()
@@ -243,6 +262,10 @@ export class SenderHandle<A> implements Handle {
     return this.state.label
   }
 
+  holders(): Iterable<Member> {
+    return this.state.receivedBy.living()
+  }
+
   private get refusal(): Failed | undefined {
     const { openReceivers, refusals } = this.state
     if (this.closed) return refusals.closed(`sender of ${this.label}`)
@@ -270,6 +293,7 @@ export class SenderHandle<A> implements Handle {
         resume(this.sendIn(undefined, value))
         return undefined
       }
+      state.sentBy.note()
       const wait = new Wait("sending to", this, value, resume as (effect: AnyEffect) => void)
       state.senders.push(wait)
       return wait.leave
@@ -339,6 +363,7 @@ export class ReceiverHandle<out A> implements Handle {
         resume(this.receiveIn(undefined))
         return undefined
       }
+      state.receivedBy.note()
       const wait = new Wait("receiving from", this, undefined, resume as (effect: AnyEffect) => void)
       state.receivers.push(wait)
       // One more may be put into the buffer now.
@@ -352,6 +377,10 @@ export class ReceiverHandle<out A> implements Handle {
 
   get label(): string {
     return this.state.label
+  }
+
+  holders(): Iterable<Member> {
+    return this.state.sentBy.living()
   }
 
   protected get isClosed(): boolean {

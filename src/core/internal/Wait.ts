@@ -11,6 +11,8 @@ import { type Recorder, recorderFor } from "./Recorder.ts"
 export interface Awaited {
   /** Such as `channel orders`. */
   readonly label: string
+  /** Whose turn it is to do something, so that `wait` can end; none when nobody is known to. For deadlock reports. */
+  holders?(wait: Wait): Iterable<Member>
 }
 
 // A task's block has looked the recorder up already.

@@ -1,0 +1,368 @@
+/**
+ * One run of a program under a strategy: from the start to the end, to a deadlock
+ * or to the limit of steps, all in one synchronous call and in virtual time.
+ *
+ * Everything goes through public doors of Effect: a `Scheduler` that decides who
+ * runs and who pauses, and a `Clock` that moves only when it is told to.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type * as Scheduler from "effect/Scheduler"
+import { Place } from "../../core/internal/Block.ts"
+import { TaskMember } from "../../core/internal/TaskMember.ts"
+import { fireDue, TimerHeap, type Timers, TimersId } from "../../core/internal/Timers.ts"
+import type { Deviation } from "./Schedule.ts"
+import { SeededRandom } from "./SeededRandom.ts"
+import { Sleeps } from "./Sleeps.ts"
+import type { Question, Strategy } from "./Strategy.ts"
+
+export type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** The dispatcher of a fiber, or of all of them where nobody needs to know whose a task is. */
+export class Lane implements Scheduler.SchedulerDispatcher {
+  private readonly run: ScheduleRun
+  priority: number | undefined = undefined
+
+  constructor(run: ScheduleRun) {
+    this.run = run
+  }
+
+  scheduleTask(task: () => void): void {
+    this.run.add(task, this)
+  }
+
+  flush(): void {}
+}
+
+export interface Ready {
+  readonly task: () => void
+  readonly lane: Lane
+}
+
+/** What a run tells whoever watches it. */
+export interface Watcher {
+  /** An answer other than the usual one. */
+  deviated(question: Question, fiber: AnyFiber | undefined): void
+  cancelledHere(fiber: AnyFiber): void
+  timePassed(millis: number): void
+}
+
+/** A place where somebody can be cancelled: which fiber, before which of its operations, or waiting after it. */
+export interface CancelPoint {
+  readonly fiber: AnyFiber
+  readonly operation: number
+}
+
+export type End = "ended" | "deadlock" | "livelock"
+
+export interface Limits {
+  /** Operations of all fibers together, and turns. */
+  readonly maxSteps: number
+  /** Seed of the program's own `Random`. */
+  readonly seed: number
+}
+
+interface FiberState {
+  /** Operations that it has been asked about. */
+  operations: number
+  /** The operations at which a wait of it was last offered as a cancel point. */
+  offered: number
+}
+
+class RunClock implements Clock.Clock {
+  private readonly run: ScheduleRun
+  readonly [TimersId]: Timers
+
+  constructor(run: ScheduleRun) {
+    this.run = run
+    this[TimersId] = {
+      now: () => run.millis,
+      set: (at, due) => run.deadlines.add(at, due),
+      clear: (timer) => run.deadlines.remove(timer)
+    }
+  }
+
+  currentTimeMillisUnsafe(): number {
+    return this.run.millis
+  }
+  currentTimeNanosUnsafe(): bigint {
+    return BigInt(Math.round(this.run.millis * 1e6))
+  }
+  monotonicTimeNanosUnsafe(): bigint {
+    return this.currentTimeNanosUnsafe()
+  }
+  get currentTimeMillis(): Effect.Effect<number> {
+    return Effect.sync(() => this.currentTimeMillisUnsafe())
+  }
+  get currentTimeNanos(): Effect.Effect<bigint> {
+    return Effect.sync(() => this.currentTimeNanosUnsafe())
+  }
+  get monotonicTimeNanos(): Effect.Effect<bigint> {
+    return this.currentTimeNanos
+  }
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    const millis = Duration.toMillis(duration)
+    if (millis === Infinity) return Effect.never
+    return Effect.callback<void>((resume) => {
+      const { run } = this
+      const sleep = run.sleeps.add(run.millis + Math.max(millis, 0), () => resume(Effect.void))
+      return Effect.sync(() => run.sleeps.remove(sleep))
+    })
+  }
+}
+
+const noContext = Context.empty() as Context.Context<never>
+
+export class ScheduleRun implements Scheduler.Scheduler {
+  readonly executionMode = "async"
+  readonly strategy: Strategy
+  readonly ready: Array<Ready> = []
+  /** Virtual time. */
+  millis = 0
+  /** Operations and turns so far. */
+  steps = 0
+  readonly deadlines = new TimerHeap()
+  // Apart, because on the host each sleep is a timer of its own.
+  readonly sleeps = new Sleeps()
+  readonly deviations: Array<Deviation> = []
+  /** Errors that a scheduled step threw. */
+  readonly thrown: Array<unknown> = []
+  /** Points at which somebody could be cancelled, so far. */
+  cancelPoints = 0
+  /** The one at which somebody was. */
+  cancelled: CancelPoint | undefined = undefined
+  main: AnyFiber | undefined = undefined
+  /** The fibers seen, in order of appearance, where cancel points are counted. */
+  readonly fibers = new Map<AnyFiber, FiberState>()
+  readonly watcher: Watcher | undefined
+  /** Called for each cancel point. */
+  onCancelPoint: ((point: CancelPoint) => void) | undefined = undefined
+  private readonly limits: Limits
+  private readonly lane = new Lane(this)
+  private readonly busy: boolean
+  private readonly firstPause: number
+  private asked = 0
+  private forced: Ready | "time" | AnyFiber | undefined = undefined
+  /** The fiber at the bottom of the stack. */
+  private turnOf: AnyFiber | undefined = undefined
+  private state: "running" | "leaving" | "over" = "running"
+  private readonly countsCancelPoints: boolean
+  /** Fibers that have paused and not gone on. */
+  private readonly paused = new Set<AnyFiber>()
+
+  constructor(strategy: Strategy, limits: Limits, countsCancelPoints: boolean, watcher?: Watcher) {
+    this.strategy = strategy
+    this.limits = limits
+    this.watcher = watcher
+    this.busy = strategy.busy
+    this.firstPause = strategy.pauseAt === "everywhere" ? 1 : 2
+    this.countsCancelPoints = countsCancelPoints || strategy.cancelAt !== undefined
+  }
+
+  add(task: () => void, lane: Lane): void {
+    // What an abandoned program of the real world resumes later is nobody's.
+    if (this.state !== "over") this.ready.push({ task, lane })
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return this.strategy.byFiber ? new Lane(this) : this.lane
+  }
+
+  /** Effect asks before each operation of a running fiber. */
+  shouldYield(fiber: AnyFiber): boolean {
+    if (fiber.currentOpCount >= fiber.cache.maxOpsBeforeYield) return true
+    if (this.state !== "running") return false
+    if (++this.steps > this.limits.maxSteps) return true
+    this.turnOf ??= fiber
+    // It was asked before this operation, and has paused. Others have had their chance.
+    if (this.paused.size > 0 && this.paused.has(fiber)) {
+      if (fiber.currentOpCount > 1) this.paused.delete(fiber)
+      return false
+    }
+    if (!(this.countsCancelPoints && this.isCancelPoint(fiber)) && !this.isPause(fiber)) return false
+    this.paused.add(fiber)
+    return true
+  }
+
+  private isPause(fiber: AnyFiber): boolean {
+    if (fiber.currentOpCount < this.firstPause) return false
+    // Somebody further up the stack runs it: he goes on if it pauses, whoever else is ready.
+    if (this.turnOf !== fiber) return this.choose("pause", 2, fiber) === 1
+    if (isFiber(this.forced)) return false
+    const { ready } = this
+    const time = this.busy && this.nextDue() !== Infinity
+    const others = ready.length + (time ? 1 : 0)
+    const choice = this.choose("pause", others + 1, fiber)
+    if (choice === 0) return false
+    this.forced = choice > ready.length ? "time" : ready.splice(choice - 1, 1)[0]!
+    return true
+  }
+
+  private choose(question: Question, width: number, fiber?: AnyFiber): number {
+    if (width < 2 || this.state !== "running") return 0
+    const choice = this.strategy.choose(question, width, this, this.laneOf(fiber))
+    if (choice > 0) {
+      this.deviations.push({ at: this.asked, choice })
+      this.watcher?.deviated(question, fiber)
+    }
+    this.asked++
+    return choice
+  }
+
+  private laneOf(fiber: AnyFiber | undefined): Lane {
+    const dispatcher = fiber === undefined || !this.strategy.byFiber ? undefined : fiber.currentDispatcher
+    return dispatcher instanceof Lane ? dispatcher : this.lane
+  }
+
+  /** The lane of the fiber at the bottom of the stack. */
+  get bottom(): Lane {
+    return this.laneOf(this.turnOf)
+  }
+
+  private stateOf(fiber: AnyFiber): FiberState {
+    let state = this.fibers.get(fiber)
+    if (state === undefined) this.fibers.set(fiber, state = { operations: 0, offered: -1 })
+    return state
+  }
+
+  /** A running fiber, before an operation. Who is to be cancelled here pauses first: others cannot reach it before. */
+  private isCancelPoint(fiber: AnyFiber): boolean {
+    const state = this.stateOf(fiber)
+    state.operations++
+    if (fiber.currentOpCount < this.firstPause || !isTarget(fiber)) return false
+    if (!this.offer({ fiber, operation: state.operations })) return false
+    this.forced = fiber
+    return true
+  }
+
+  private offer(point: CancelPoint): boolean {
+    // Afterwards nobody is cancelled any more: what follows is the cleanup.
+    if (this.cancelled !== undefined) return false
+    this.onCancelPoint?.(point)
+    if (this.cancelPoints++ !== this.strategy.cancelAt) return false
+    this.cancelled = point
+    return true
+  }
+
+  /** The fibers that wait, each once for each of its waits. */
+  private offerWaiting(): AnyFiber | undefined {
+    for (const [fiber, state] of this.fibers) {
+      if (fiber.pollUnsafe() !== undefined) this.fibers.delete(fiber)
+      else if (state.offered !== state.operations && isTarget(fiber)) {
+        state.offered = state.operations
+        if (this.offer({ fiber, operation: state.operations })) return fiber
+      }
+    }
+    return undefined
+  }
+
+  private cancel(fiber: AnyFiber): void {
+    this.watcher?.cancelledHere(fiber)
+    const place = fiber.getRef(Place)
+    if (place instanceof TaskMember && place.fiber === fiber) place.cancelUnsafe("cancelled by Explore")
+    else fiber.interruptUnsafe()
+  }
+
+  private nextDue(): number {
+    return Math.min(this.deadlines.next(), this.sleeps.next())
+  }
+
+  private attempt(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.thrown.push(error)
+    }
+  }
+
+  /** Time moves to what is due next, and one of those that are due then happens. */
+  private advance(): void {
+    this.millis = Math.max(this.millis, this.nextDue())
+    this.watcher?.timePassed(this.millis)
+    // Deadlines of scopes fire together, as they do on the host.
+    const deadline = this.deadlines.next() <= this.millis ? 1 : 0
+    const choice = this.choose("due", deadline + this.sleeps.countDue(this.millis))
+    if (choice < deadline) this.attempt(() => fireDue(this.deadlines, () => this.millis))
+    else this.attempt(() => this.sleeps.wake(choice - deadline))
+  }
+
+  private takeTurn(): void {
+    const { forced, ready } = this
+    this.forced = undefined
+    this.turnOf = undefined
+    if (forced === "time") this.advance()
+    else if (forced === undefined) {
+      const time = this.busy && this.state === "running" && this.nextDue() !== Infinity ? 1 : 0
+      const choice = this.choose("turn", ready.length + time)
+      if (choice === ready.length) this.advance()
+      else this.attempt((choice === 0 ? ready.shift()! : ready.splice(choice, 1)[0]!).task)
+    } else if (isFiber(forced)) this.attempt(() => this.cancel(forced))
+    else this.attempt(forced.task)
+  }
+
+  private isOver(): boolean {
+    return this.main !== undefined && this.main.pollUnsafe() !== undefined
+  }
+
+  private loop(maxTurns: number): End {
+    for (let turns = 0; turns < maxTurns && this.steps <= this.limits.maxSteps; turns++) {
+      if (this.countsCancelPoints && this.state === "running" && this.forced === undefined) {
+        const fiber = this.offerWaiting()
+        if (fiber !== undefined) this.attempt(() => this.cancel(fiber))
+      }
+      if (this.forced !== undefined || this.ready.length > 0) this.takeTurn()
+      else if (this.isOver()) return "ended"
+      else if (this.nextDue() !== Infinity) this.advance()
+      else return "deadlock"
+    }
+    return "livelock"
+  }
+
+  /** `quiet` gets a look at the program when it has come to rest, before what is left of it is cancelled. */
+  execute<A, E>(program: Effect.Effect<A, E>, context: Context.Context<never> = noContext, quiet?: (end: End) => void): {
+    readonly end: End
+    readonly exit: Exit.Exit<A, E> | undefined
+  } {
+    const clock = new RunClock(this)
+    const services = Context.add(Context.add(context, Clock.Clock, clock), Random.Random, randomOf(this.limits.seed))
+    const fiber = Effect.runForkWith(services)(program, { scheduler: this })
+    this.main = fiber as AnyFiber
+    const end = this.loop(this.limits.maxSteps)
+    const exit = fiber.pollUnsafe()
+    quiet?.(end)
+    if (end !== "ended") this.leave(fiber as AnyFiber)
+    this.state = "over"
+    return { end, exit }
+  }
+
+  // A program that hangs is taken down, or the list of open blocks would keep it for ever.
+  private leave(fiber: AnyFiber): void {
+    this.state = "leaving"
+    this.forced = undefined
+    this.steps = 0
+    this.attempt(() => fiber.interruptUnsafe())
+    this.loop(10_000)
+  }
+}
+
+const isFiber = (forced: Ready | "time" | AnyFiber | undefined): forced is AnyFiber =>
+  forced !== undefined && forced !== "time" && !("task" in forced)
+
+// The bodies of blocks are nobody's to cancel: only their block does it.
+const isTarget = (fiber: AnyFiber): boolean => {
+  const place = fiber.getRef(Place)
+  return place === undefined || place.fiber !== fiber || place instanceof TaskMember
+}
+
+const randomOf = (seed: number) => {
+  const random = new SeededRandom(seed)
+  return {
+    nextIntUnsafe: () => Math.floor((random.next() - 0.5) * 2 * Number.MAX_SAFE_INTEGER),
+    nextDoubleUnsafe: () => random.next()
+  }
+}
