@@ -10,11 +10,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { format } from "effect/Formatter"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { CancelReason, ReasonKey } from "./internal/CancelReason.ts"
-import { type Passed, pathOf } from "./internal/Named.ts"
+import { draw, type Failed, type Role as DrawnRole } from "./internal/FailureTree.ts"
+import { pathOf } from "./internal/Named.ts"
 
 /**
  * One failure of one task.
@@ -184,47 +184,44 @@ export const catchTag: {
     )
   }))
 
-interface Branch {
-  readonly name: string
-  readonly branches: Map<string, Branch>
-  readonly lines: Array<string>
+/**
+ * How {@link pretty} draws.
+ *
+ * @since 0.1.0
+ */
+export interface PrettyOptions {
+  /**
+   * At most so many lines. Equal failures are then drawn once with their number,
+   * and of what still does not fit is said how much it is. Default: no limit.
+   */
+  readonly rows?: number
+  /** Lines are broken at so many columns. Default: no limit. */
+  readonly columns?: number
+  /**
+   * Say below each error where it was made and what caused it. Frames of Effect, of
+   * this library and of other packages are left out. Default `false`.
+   */
+  readonly places?: boolean
+  /** Files in this folder are named by their path from there. */
+  readonly folder?: string
+  /** Makes a piece of text bold, red or whatever goes with what it is. */
+  readonly style?: (role: Role, text: string) => string
 }
 
-const branch = (name: string): Branch => ({ name, branches: new Map(), lines: [] })
+/**
+ * What a piece of what {@link pretty} draws is.
+ *
+ * @since 0.1.0
+ */
+export type Role = DrawnRole
 
-const describe = (reason: Cause.Fail<unknown> | Cause.Die): string => {
-  const value = reason._tag === "Fail" ? reason.error : reason.defect
-  const text = value instanceof Error
-    ? value.message === "" ? value.name : `${value.name}: ${value.message}`
-    : typeof value === "string" ? value : format(value)
-  return reason._tag === "Fail" ? text : `${text} (defect)`
-}
+const plain = (_role: Role, text: string): string => text
 
-// With a list instead of recursion, as failures may come out of deep nesting.
-const draw = (root: Branch, out: Array<string>): void => {
-  const todo: Array<readonly [item: string | Branch, indent: string, last: boolean]> = []
-  const add = (node: Branch, indent: string): void => {
-    const items: Array<string | Branch> = [...node.lines, ...node.branches.values()]
-    for (let i = items.length - 1; i >= 0; i--) todo.push([items[i]!, indent, i === items.length - 1])
-  }
-  add(root, "")
-  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
-    const [item, indent, last] = next
-    const [first, ...more] = (typeof item === "string" ? item : item.name).split("\n")
-    const below = `${indent}${last ? "   " : "│  "}`
-    out.push(`${indent}${last ? "└─ " : "├─ "}${first}`, ...more.map((line) => `${below}${line}`))
-    if (typeof item !== "string") add(item, below)
-  }
-}
-
-/** How many blocks of a path are shown from outside, and as many from inside. */
-const shownOfPath = 8
-
-const shortened = (path: ReadonlyArray<Passed>): ReadonlyArray<string> => {
-  const names = (part: ReadonlyArray<Passed>) => part.flatMap(({ block, task }) => [block, task])
-  const hidden = path.length - 2 * shownOfPath
-  if (hidden <= 1) return names(path)
-  return [...names(path.slice(0, shownOfPath)), `… ${hidden} blocks more …`, ...names(path.slice(-shownOfPath))]
+/** Reads a limit. */
+const limitOf = (what: string, value: number | undefined): number => {
+  if (value === undefined) return Infinity
+  if (typeof value === "number" && value >= 1) return Math.floor(value)
+  throw new RangeError(`Expected \`${what}\` to be a number from 1 and up, got \`${String(value)}\` (${typeof value})`)
 }
 
 /**
@@ -260,28 +257,21 @@ const shortened = (path: ReadonlyArray<Passed>): ReadonlyArray<string> => {
  *
  * @since 0.1.0
  */
-export const pretty = (cause: Cause.Cause<unknown>): string => {
-  const root = branch("")
-  let failures = 0
+export const pretty = (cause: Cause.Cause<unknown>, options?: PrettyOptions): string => {
+  const failures: Array<Failed> = []
   let cancelled: string | undefined
   for (const reason of cause.reasons) {
     if (reason._tag === "Interrupt") {
       const why = reason.annotations.get(ReasonKey.key)
       cancelled ??= why instanceof CancelReason ? why.toString() : "cancelled"
-      continue
-    }
-    failures++
-    let node = root
-    for (const name of shortened(pathOf(reason))) {
-      let next = node.branches.get(name)
-      if (next === undefined) node.branches.set(name, next = branch(name))
-      node = next
-    }
-    node.lines.push(describe(reason))
+    } else failures.push(reason)
   }
-  if (failures === 0) return cancelled ?? "no failures"
-  if (cancelled !== undefined) root.lines.push(cancelled)
-  const out = [failures === 1 ? "1 failure" : `${failures} failures`]
-  draw(root, out)
-  return out.join("\n")
+  if (failures.length === 0) return cancelled ?? "no failures"
+  return draw(failures, cancelled, {
+    rows: limitOf("rows", options?.rows),
+    columns: limitOf("columns", options?.columns),
+    places: options?.places === true,
+    folder: options?.folder,
+    style: options?.style ?? plain
+  })
 }

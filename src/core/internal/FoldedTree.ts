@@ -38,8 +38,8 @@ export const numberAtEnd: Blur = (text, mark) => {
   return end === text.length ? text : text.slice(0, end) + mark
 }
 
-/** Every number. */
-export const allNumbers: Blur = (text, mark) => text.replace(/\d+/g, mark)
+/** Every number; an address or a time is one. */
+export const allNumbers: Blur = (text, mark) => text.replace(/\d+(?:[.:]\d+)*/g, mark)
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
