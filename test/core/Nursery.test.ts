@@ -92,6 +92,30 @@ describe("Nursery.open", () => {
       assert.strictEqual(yield* now, 60)
     }))
 
+  it("P05: a rejection inside a task reaches the nursery, and never the process", async () => {
+    const unhandled: Array<unknown> = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on("unhandledRejection", note)
+    try {
+      let rejectLate = (_error: unknown): void => {}
+      const late = new Promise<never>((_, reject) => rejectLate = reject)
+      const exit = await VirtualClock.runExit(Nursery.open((n) =>
+        Effect.gen(function*() {
+          // It is cancelled by the others: what its promise says afterwards concerns nobody.
+          yield* n.startNow(Effect.promise(() => late), { name: "left" })
+          yield* n.startNow(Effect.tryPromise({ try: () => Promise.reject(new Error("one")), catch: (error) => error }), { name: "typed" })
+          yield* n.startNow(Effect.promise(() => Promise.reject(new Error("two"))), { name: "untyped" })
+          yield* n.startNow(Effect.promise(async () => { throw new Error("three") }), { name: "async function" })
+        }), { onTaskFailure: "continue" }).pipe(Timeout.moveOnAfter("1 second")))
+      rejectLate(new Error("late"))
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+      assert.deepStrictEqual(said(exit), ["Fail Error: one", "Die Error: two", "Die Error: three"])
+      assert.deepStrictEqual(unhandled, [])
+    } finally {
+      process.off("unhandledRejection", note)
+    }
+  })
+
   it("C01: when one of 1,000 sleeping tasks throws, every sibling is cleaned up once, and the error stands alone", async () => {
     const unhandled: Array<unknown> = []
     const listen = (reason: unknown) => unhandled.push(reason)

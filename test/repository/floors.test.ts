@@ -33,6 +33,7 @@ const cases: ReadonlyArray<readonly [what: string, file: string, code: string, r
   ["the internals of observe import the core", "src/observe/internal/f1.ts", "../../core/TaskTree.ts", undefined],
   ["observe does not import Node", "src/observe/G1.ts", "node:fs", "node:fs"],
   ["promise imports the core", "src/promise/H1.ts", "effect/Effect ../core/Nursery.ts", undefined],
+  ["the internals of promise import the core", "src/promise/internal/h2.ts", "../../core/Nursery.ts", undefined],
   ["promise does not import Node", "src/promise/I1.ts", "node:fs", "node:fs"],
   ["testing imports what observes", "src/testing/J1.ts", "../observe/Timeline.ts", undefined],
   ["testing does not import what runs tests", "src/testing/K1.ts", "../vitest/index.ts", "../vitest/index.ts"],
