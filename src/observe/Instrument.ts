@@ -152,7 +152,7 @@ class Handle implements Instrument {
   }
 
   #reader(out: (event: Event) => void): EventReader {
-    return new EventReader(this.#book.base ?? 0, out)
+    return new EventReader(this.#book, out)
   }
 
   get dropped(): number {

@@ -36,7 +36,6 @@ export type AnyEffect = Effect.Effect<any, any>
 export interface MemberWait extends WaitView {
   beside: MemberWait | undefined
   besidePrevious: MemberWait | undefined
-  readonly on: object
   wake(exit: AnyEffect): void
 }
 

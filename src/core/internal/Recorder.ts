@@ -37,8 +37,10 @@ export type Cleanup = "finalizer" | "uninterruptible" | "shield"
 export interface WaitView {
   /** `undefined` when no task of this library does the waiting. */
   readonly place: MemberView | undefined
-  /** Such as `receiving from channel orders`. */
+  /** Such as `receiving from channel orders`: the verb, and the label of what it waits on. */
   readonly label: string
+  readonly verb: string
+  readonly on: { readonly label: string }
 }
 
 /** All calls are synchronous, in the order in which things happen, and must not throw. */

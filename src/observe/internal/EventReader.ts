@@ -4,7 +4,7 @@ import * as Formatter from "effect/Formatter"
 import type * as CancelScope from "../../core/CancelScope.ts"
 import type { Event, Outcome } from "../Instrument.ts"
 import { Kind, type Notes } from "./EventRing.ts"
-import { blockKinds, cleanups, interrupted, taskKinds } from "./NoteTaker.ts"
+import { blockKinds, type Book, cleanups, interrupted, taskKinds } from "./NoteTaker.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 const longestText = 200
@@ -59,14 +59,16 @@ export class ReadAloud implements Notes {
 /** Reads the notes of a recording in order. */
 export class EventReader implements Notes {
   private readonly base: number
+  private readonly verbs: ReadonlyArray<string>
   private readonly out: (event: Event) => void
   private readonly cleaning = new Set<number>()
   /** Who ended last in a block, and so decided the fate of the others. */
   private readonly lastEnded = new Map<number, number>()
   private lastSibling: { readonly reason: CancelScope.CancelReason; readonly by: number | undefined } | undefined
 
-  constructor(base: number, out: (event: Event) => void) {
-    this.base = base
+  constructor(book: Book, out: (event: Event) => void) {
+    this.base = book.base ?? 0
+    this.verbs = book.verbs
     this.out = out
   }
 
@@ -84,7 +86,7 @@ export class EventReader implements Notes {
         this.lastEnded.delete(thing)
         return this.out({ _tag: "closed", at, block: thing, outcome: outcomeOf(more as AnyExit), caught: detail === 1 })
       case Kind.waiting:
-        return this.out({ _tag: "waiting", at, task: this.task(other), wait: thing, label: more as string })
+        return this.out({ _tag: "waiting", at, task: this.task(other), wait: thing, label: `${this.verbs[block]!} ${more as string}` })
       case Kind.resumed:
         return this.out({ _tag: "resumed", at, task: this.task(other), wait: thing })
       case Kind.cancelled:

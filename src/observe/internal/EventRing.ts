@@ -21,7 +21,7 @@ export const Kind = {
   cancelled: 5,
   /** thing: task; detail: what it is doing; more: the span */
   cleanupBegan: 6,
-  /** thing: wait; other: task; more: the label */
+  /** thing: wait; other: task; block: which verb; more: what it waits on */
   waiting: 7,
   /** thing: wait; other: task */
   resumed: 8

@@ -22,24 +22,45 @@ export const interrupted = "interrupted"
 const failureOf = (exit: AnyExit): AnyExit | typeof interrupted | undefined =>
   exit._tag === "Success" ? undefined : Cause.hasInterruptsOnly(exit.cause) ? interrupted : exit
 
-/** Numbers for things that have none of their own, for as long as they live. */
+/** So many things are found without a look into the map. A power of two. */
+const recentSize = 8
+
+/**
+ * Numbers for things that have none of their own, for as long as they live. Most
+ * waits and many blocks are over before eight others have begun: a map that each
+ * went through would cost more than all the rest of a note.
+ */
 export class Numbers {
-  private readonly living = new Map<object, number>()
+  private readonly recent: Array<object | undefined> = Array.from({ length: recentSize })
+  private readonly recentNumbers: Array<number> = Array.from({ length: recentSize }, () => 0)
+  private readonly older = new Map<object, number>()
   private count = 0
 
   add(thing: object): number {
-    this.living.set(thing, ++this.count)
-    return this.count
+    const number = ++this.count
+    const i = number & (recentSize - 1)
+    const evicted = this.recent[i]
+    if (evicted !== undefined) this.older.set(evicted, this.recentNumbers[i]!)
+    this.recent[i] = thing
+    this.recentNumbers[i] = number
+    return number
   }
 
   /** 0 for what was not added. */
   of(thing: object): number {
-    return this.living.get(thing) ?? 0
+    const i = this.recent.indexOf(thing)
+    return i >= 0 ? this.recentNumbers[i]! : this.older.get(thing) ?? 0
   }
 
   remove(thing: object): number {
-    const number = this.of(thing)
-    this.living.delete(thing)
+    const i = this.recent.indexOf(thing)
+    if (i >= 0) {
+      this.recent[i] = undefined
+      return this.recentNumbers[i]!
+    }
+    const number = this.older.get(thing)
+    if (number === undefined) return 0
+    this.older.delete(thing)
     return number
   }
 }
@@ -49,6 +70,8 @@ export class Book {
   readonly notes: Notes
   readonly blocks: Numbers = new Numbers()
   readonly waits: Numbers = new Numbers()
+  /** What is done while waiting: there are few, and a note has their place in this list. */
+  readonly verbs: Array<string> = []
   /** The recorded tasks of a process are numbered through. So many there were before the first note. */
   base: number | undefined
 
@@ -139,9 +162,16 @@ export class NoteTaker implements TaskTree.Recorder {
     this.notes.push(Kind.cleanupBegan, cleanups.indexOf(doing), this.now(), task.id, 0, 0, span)
   }
 
+  // Not the label: it would be a new string each time, and the ring would keep it.
   waiting(wait: TaskTree.WaitInfo): void {
     const task = wait.place === undefined ? 0 : wait.place.id
-    this.notes.push(Kind.waiting, 0, this.now(), this.waits.add(wait), task, 0, wait.label)
+    this.notes.push(Kind.waiting, 0, this.now(), this.waits.add(wait), task, this.verb(wait.verb), wait.on.label)
+  }
+
+  private verb(verb: string): number {
+    const verbs = this.book.verbs
+    const i = verbs.indexOf(verb)
+    return i >= 0 ? i : verbs.push(verb) - 1
   }
 
   resumed(wait: TaskTree.WaitInfo): void {
