@@ -88,8 +88,8 @@ export class Member implements MemberView {
     return "body"
   }
 
-  get isNamed(): boolean {
-    return false
+  get ordinal(): number | undefined {
+    return undefined
   }
 
   get id(): number {

@@ -24,6 +24,9 @@ class Numbered extends Member {
   override get name(): string {
     return `${this.block.kind} ${this.index}`
   }
+  override get ordinal(): number {
+    return this.index
+  }
   override get isBody(): boolean {
     return false
   }

@@ -21,8 +21,8 @@ export interface MemberView {
   readonly id: number
   readonly kind: "task" | "service" | "body"
   readonly name: string
-  /** The program gave it its name; others are called by a number. */
-  readonly isNamed: boolean
+  /** The number in its name, if the program gave it none: such as the 3 of `task 3`. */
+  readonly ordinal: number | undefined
   readonly block: BlockView
 }
 

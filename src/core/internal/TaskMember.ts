@@ -65,8 +65,8 @@ export class TaskMember extends Member implements Awaited {
     return this.given?.name ?? `task ${this.number}`
   }
 
-  override get isNamed(): boolean {
-    return this.given?.name !== undefined
+  override get ordinal(): number | undefined {
+    return this.given?.name === undefined ? this.number : undefined
   }
 
   override get isBody(): boolean {

@@ -4,7 +4,7 @@ import * as Formatter from "effect/Formatter"
 import type * as CancelScope from "../../core/CancelScope.ts"
 import type { Event, Outcome } from "../Instrument.ts"
 import { Kind, type Notes } from "./EventRing.ts"
-import { blockKinds, type Book, cleanups, interrupted, taskKinds } from "./NoteTaker.ts"
+import { blockKinds, type Book, cleanups, interrupted, nameOf, taskKinds } from "./NoteTaker.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 const longestText = 200
@@ -99,7 +99,7 @@ export class EventReader implements Notes {
   private ofTask(kind: Kind, detail: number, at: number, task: number, other: number, block: number, more: unknown): void {
     switch (kind) {
       case Kind.started:
-        return this.out({ _tag: "started", at, task, block, kind: taskKinds[detail]!, name: more as string, by: this.task(other) })
+        return this.out({ _tag: "started", at, task, block, kind: taskKinds[detail] ?? "task", name: nameOf(detail, more), by: this.task(other) })
       case Kind.moved:
         return this.out({ _tag: "moved", at, task, block: block === 0 ? undefined : block })
       case Kind.cleanupBegan: {

@@ -13,6 +13,14 @@ type AnyExit = Exit.Exit<unknown, unknown>
 /** The details of notes are places in these lists. */
 export const blockKinds: ReadonlyArray<TaskTree.BlockInfo["kind"]> = ["nursery", "scope", "shield", "timeout", "gather", "race", "start"]
 export const taskKinds: ReadonlyArray<TaskTree.TaskInfo["kind"]> = ["task", "service", "body"]
+/** Tasks that are called by their block. */
+const gatherTask = 3
+const raceTask = 4
+
+/** The name of a task by what a note has of it. */
+export const nameOf = (of: number, name: unknown): string =>
+  typeof name === "string" ? name : `${of === gatherTask ? "gather" : of === raceTask ? "race" : "task"} ${name as number}`
+
 export const cleanups: ReadonlyArray<TaskTree.Cleanup> = ["finalizer", "uninterruptible", "shield"]
 
 /** How something ended that was only interrupted. */
@@ -136,8 +144,10 @@ export class NoteTaker implements TaskTree.Recorder {
   }
 
   started(task: TaskTree.TaskInfo, by: TaskTree.TaskInfo | undefined): void {
-    const kind = taskKinds.indexOf(task.kind)
-    this.notes.push(Kind.started, kind, this.now(), task.id, by === undefined ? 0 : by.id, this.blocks.of(task.block), task.name)
+    const of = task.block.kind === "gather" ? gatherTask : task.block.kind === "race" ? raceTask : taskKinds.indexOf(task.kind)
+    // Not `task 3`, which would be a new string: see `waiting`.
+    const name = task.ordinal ?? task.name
+    this.notes.push(Kind.started, of, this.now(), task.id, by === undefined ? 0 : by.id, this.blocks.of(task.block), name)
   }
 
   ended(task: TaskTree.TaskInfo, exit: AnyExit): void {
