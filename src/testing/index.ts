@@ -1,2 +1,3 @@
 export * as Explore from "./Explore.ts"
+export * as Sequencer from "./Sequencer.ts"
 export * as VirtualClock from "./VirtualClock.ts"
