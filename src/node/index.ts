@@ -1,0 +1,3 @@
+export * as FromThread from "./FromThread.ts"
+export * as Main from "./Main.ts"
+export * as Thread from "./Thread.ts"
