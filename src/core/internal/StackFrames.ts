@@ -51,7 +51,7 @@ const frameOf = (line: string): Frame | undefined => {
   if (match === null) return undefined
   const file = pathOf(match[2]!)
   if (file.startsWith("node:") || file.startsWith("<")) return undefined
-  return { call: (match[1] ?? "").replace(/^(?:Object|Module)\.?(?:<anonymous>)?/, ""), file, place: match[3]! }
+  return { call: (match[1] ?? "").replace(/^(?:Object|Module)\.?(?:<anonymous>)?/, "").replace(/ \[as .*\]$/, ""), file, place: match[3]! }
 }
 
 function pathOf(location: string): string {
