@@ -12,8 +12,9 @@ import type * as Scope from "effect/Scope"
 import * as Errors from "./Errors.ts"
 import type { AnyEffect, AnyFiber } from "./internal/Block.ts"
 import { together } from "./internal/Cascade.ts"
-import { ChannelState, isAboutToPause, ReceiverHandle, type Refusals } from "./internal/ChannelState.ts"
+import { ChannelState, ReceiverHandle, type Refusals } from "./internal/ChannelState.ts"
 import { countOf, labelOf } from "./internal/Count.ts"
+import { isAboutToPause } from "./internal/Pauses.ts"
 import { Wait, WaitQueue } from "./internal/Wait.ts"
 import type { Receiver } from "./MemoryChannel.ts"
 
@@ -221,7 +222,7 @@ class Handle<in out A> implements Broadcast<A> {
     return Effect.callback((resume) => {
       // Asked again: a scheduler may have let others run since.
       if (this.closed || this.hasRoom) {
-        resume(this.publishIn(undefined, value))
+        resume(this.publishIn(Fiber.getCurrent(), value))
         return undefined
       }
       const wait = new Wait("publishing to", this, value, resume as (effect: AnyEffect) => void)

@@ -7,13 +7,14 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { AnyEffect, AnyExit } from "./internal/Block.ts"
+import { type AnyEffect, type AnyExit, Internal } from "./internal/Block.ts"
 import { openCollecting as open } from "./internal/CollectingBlock.ts"
 import { GatherBlock, RaceBlock, SettleBlock } from "./internal/GatherBlock.ts"
 import { oneOf } from "./internal/Options.ts"
@@ -444,7 +445,7 @@ export const asCompleted = <A, E, R>(
     // The block lives in a fiber of the stream's Scope, because it outlives each pull.
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const fiber = Effect.runForkWith(context)(block)
+        const fiber = Effect.runForkWith(Context.add(context, Internal, true))(block)
         fiber.addObserver(() => void Queue.endUnsafe(queue))
         return fiber
       }),

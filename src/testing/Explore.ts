@@ -21,7 +21,31 @@ import { type Failed, Search, type Setup, type Why } from "./internal/Search.ts"
 import { DepthFirst, Replay } from "./internal/Strategy.ts"
 import { interleavingText } from "./internal/Trace.ts"
 
-export { Deadlock }
+export {
+  /**
+   * Every task waits, no deadline is left, and nothing happens any more. The same
+   * class as that of `VirtualClock`.
+   *
+   * **Example** (What a deadlocked program ends with)
+   *
+   * ```ts
+   * import { Cause, Effect, Exit } from "effect"
+   * import { Explore } from "effect-nursery/testing"
+   *
+   * const report = Explore.run(Effect.never)
+   * if (report._tag === "Found" && Exit.isFailure(report.exit)) {
+   *   console.log(Cause.squash(report.exit.cause) instanceof Explore.Deadlock)
+   * }
+   * ```
+   *
+   * ```text output
+   * true
+   * ```
+   *
+   * @since 0.1.0
+   */
+  Deadlock
+}
 
 /**
  * What is explored, and what counts as right.
@@ -184,7 +208,64 @@ const passed = <A, E>(search: Search<A, E>, schedules: number, complete: boolean
   }
 }
 
-/** Effects have no state between runs, and the search has. */
+/**
+ * Runs an effect under many schedules, until one goes wrong.
+ *
+ * **When to use**
+ *
+ * In the test of anything that several tasks share. Make the state inside the
+ * effect: each run must begin anew.
+ *
+ * **Details**
+ *
+ * A fiber may pause between any two of its operations, not only where it waits, so
+ * races show that the usual order never has. All of Effect's own waiting is seen,
+ * its Clock is virtual, and its `Random` draws the same numbers in every run. Each
+ * run is one synchronous call: promises, sockets and timers of the host never come
+ * back in it, and whoever waits for them counts as waiting for ever.
+ *
+ * What is wrong by default: a run that fails or dies, a deadlock, a livelock.
+ *
+ * **Example** (An update that is lost)
+ *
+ * ```ts
+ * import { Effect, Ref } from "effect"
+ * import { Tasks } from "effect-nursery"
+ * import { Explore } from "effect-nursery/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const count = yield* Ref.make(0)
+ *   const add = Effect.asVoid(Effect.flatMap(Ref.get(count), (n) => Ref.set(count, n + 1)))
+ *   yield* Tasks.gather([add, add])
+ *   return yield* Ref.get(count)
+ * })
+ *
+ * const report = Explore.run(program, { runs: 1000, holds: (n) => n === 2 })
+ * if (report._tag === "Found") {
+ *   console.log(`seed ${report.seed}: ${report.message}`)
+ *   console.log(report.interleaving)
+ * }
+ * ```
+ *
+ * ```text output
+ * seed 4: The property does not hold for the value 1.
+ *  1   main      makes { _id: "Ref", ref: {current:0} }
+ *  2   main      opens gather
+ *  3   gather 0  starts
+ *  4   gather 0  self.ref.current  → 0
+ *  5 » gather 0  pauses
+ *  6   gather 1  starts
+ *  7   gather 1  self.ref.current  → 0
+ *  8   gather 1  MutableRef.set(self.ref, value)  → { _id: "MutableRef", current: 1 }
+ *  9   gather 1  succeeds
+ * 10   gather 0  MutableRef.set(self.ref, value)  → { _id: "MutableRef", current: 1 }
+ * 11   gather 0  succeeds
+ * 12   main      leaves gather, which succeeds with [undefined, undefined]
+ * 13   main      self.ref.current  → 1
+ * ```
+ *
+ * @since 0.1.0
+ */
 export const run = <A, E>(program: Effect.Effect<A, E>, options: Options<A, E> = {}): Report<A, E> => {
   const setup = setupOf(program, options)
   const { runs = 1000 } = options
@@ -210,10 +291,111 @@ const runAll = <A, E>(search: Search<A, E>, maxPauses: number): Report<A, E> => 
   return passed(search, schedules, true)
 }
 
-export const replay = <A, E>(program: Effect.Effect<A, E>, schedule: string, options: Omit<Options<A, E>, "runs" | "seed" | "cancelEverywhere" | "strategy" | "pauseAt"> = {}): Report<A, E> => {
+/**
+ * Runs one schedule that an exploration has found: to look at it again, and as the
+ * test that it has been mended.
+ *
+ * **Gotchas**
+ *
+ * A schedule counts the choices that the program leaves open, so it fits only the
+ * program that it was found with. Give the same `seed`, `maxSteps`, `holds` and
+ * `accepts`.
+ *
+ * **Example** (A deadlock, again)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CapacityLimiter, Tasks } from "effect-nursery"
+ * import { Explore } from "effect-nursery/testing"
+ *
+ * const transfers = Effect.gen(function*() {
+ *   const a = yield* CapacityLimiter.make(1, { name: "account a" })
+ *   const b = yield* CapacityLimiter.make(1, { name: "account b" })
+ *   yield* Tasks.gather([a.withToken(b.withToken(Effect.void)), b.withToken(a.withToken(Effect.void))])
+ * })
+ *
+ * const report = Explore.run(transfers)
+ * if (report._tag === "Found") {
+ *   const again = Explore.replay(transfers, report.schedule)
+ *   console.log(again._tag === "Found" && again.message)
+ * }
+ * ```
+ *
+ * ```text output
+ * Every task waits, and no deadline is left to wake one.
+ * gather 0, gather 1 wait for each other: gather 0 → gather 1 → gather 0
+ *   gather 0 is waiting for a token of limiter account b, held by gather 1
+ *   gather 1 is waiting for a token of limiter account a, held by gather 0
+ *
+ * gather
+ * ├─ gather 0 (waiting for a token of limiter account b)
+ * └─ gather 1 (waiting for a token of limiter account a)
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const replay = <A, E>(
+  program: Effect.Effect<A, E>,
+  schedule: string,
+  options: Pick<Options<A, E>, "seed" | "holds" | "accepts" | "maxSteps"> = {}
+): Report<A, E> => {
   const search = new Search(setupOf(program, options))
   const failed = search.try(new Replay(Schedule.fromText(schedule)))
   if (failed === undefined) return passed(search, 1, false)
   const { exit, lines, message } = search.show(failed)
-  return { _tag: "Found", seed: 0, schedules: 1, why: failed.why, message, exit, schedule, interleaving: interleavingText(lines) }
+  return {
+    _tag: "Found",
+    seed: options.seed ?? 0,
+    schedules: 1,
+    why: failed.why,
+    message,
+    exit,
+    schedule,
+    interleaving: interleavingText(lines)
+  }
+}
+
+/** A livelock deviates thousands of times; its seed is the better way back to it. */
+const longestSchedule = 200
+
+/**
+ * A report for people: what is wrong, in which order of events, and how to see it again.
+ *
+ * **Example** (A program that is right)
+ *
+ * ```ts
+ * import { Effect, Ref } from "effect"
+ * import { Tasks } from "effect-nursery"
+ * import { Explore } from "effect-nursery/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const count = yield* Ref.make(0)
+ *   const add = Ref.update(count, (n) => n + 1)
+ *   yield* Tasks.gather([add, add])
+ *   return yield* Ref.get(count)
+ * })
+ *
+ * console.log(Explore.toText(Explore.run(program, { runs: "all", holds: (n) => n === 2 })))
+ * ```
+ *
+ * ```text output
+ * every one of 9 schedules passed
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const toText = (report: Report<unknown, unknown>): string => {
+  if (report._tag === "Passed") {
+    const { complete, coverage, schedules } = report
+    const lines = [`${complete ? "every one of " : ""}${schedules} schedule${schedules === 1 ? "" : "s"} passed`]
+    if (coverage !== undefined) {
+      lines.push(`cancelled at ${coverage.cancelled} of ${coverage.places} places`)
+      lines.push(...coverage.missed.slice(0, 10).map((place) => `  never: ${place}`))
+      if (coverage.missed.length > 10) lines.push(`  … and ${coverage.missed.length - 10} more`)
+    }
+    return lines.join("\n")
+  }
+  const { interleaving, message, schedule, schedules, seed, why } = report
+  const again = schedule.length <= longestSchedule ? `Explore.replay(program, "${schedule}")` : `Explore.run(program, { seed: ${seed}, runs: 1 })`
+  return [`${why}, found in ${schedules} schedule${schedules === 1 ? "" : "s"}, seed ${seed}:`, message, "", interleaving, "", `again: ${again}`].join("\n")
 }

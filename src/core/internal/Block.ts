@@ -42,6 +42,9 @@ export interface MemberWait extends WaitView {
 /** Which member the running fiber belongs to. Fibers that Effect's own operators fork inherit it. */
 export const Place = Context.Reference<Member | undefined>("effect-nursery/Place", { defaultValue: () => undefined })
 
+/** A fiber that runs a block for us, such as the one behind a stream: nobody but us can cancel it. */
+export const Internal = Context.Reference<boolean>("effect-nursery/Internal", { defaultValue: () => false })
+
 /** A fiber that a block has started, or will start in the next turn. There is one for each task, so it is kept small. */
 export class Member implements MemberView {
   /** Changes once, when `started` moves a task from its caller to the nursery. */

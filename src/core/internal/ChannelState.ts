@@ -20,6 +20,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type AnyEffect, type AnyFiber, type Member, Place } from "./Block.ts"
 import { type Step, together, wakeUp } from "./Cascade.ts"
+import { isAboutToPause } from "./Pauses.ts"
 import { isRecording } from "./Recorder.ts"
 import { Ring } from "./Ring.ts"
 import { type Awaited, Wait, WaitQueue } from "./Wait.ts"
@@ -48,14 +49,6 @@ const wakeThoseOn = (handle: Handle, queue: WaitQueue, exit: AnyEffect): void =>
     wait = next
   }
 }
-
-/**
- * Effect lets other fibers run after some 2,000 operations, also between an
- * operation and the use of its result, and a fiber that is cancelled there loses
- * the result. Such a pause is taken before a value is taken or sent, never after.
- */
-export const isAboutToPause = (fiber: AnyFiber): boolean =>
-  fiber.currentOpCount + 1 >= fiber.cache.maxOpsBeforeYield && !fiber.cache.preventYield
 
 export interface Statistics {
   readonly used: number
@@ -290,7 +283,7 @@ export class SenderHandle<A> implements Handle {
       const state = this.state
       // Asked again: a scheduler may have let others run since.
       if (this.closed || state.openReceivers === 0 || state.hasRoom) {
-        resume(this.sendIn(undefined, value))
+        resume(this.sendIn(Fiber.getCurrent(), value))
         return undefined
       }
       state.sentBy.note()
@@ -360,7 +353,7 @@ export class ReceiverHandle<out A> implements Handle {
     this.waited = Effect.callback((resume) => {
       // Asked again: a scheduler may have let others run since.
       if (this.isClosed || state.hasValue || (state.over !== undefined && state.receivers.length === 0)) {
-        resume(this.receiveIn(undefined))
+        resume(this.receiveIn(Fiber.getCurrent()))
         return undefined
       }
       state.receivedBy.note()

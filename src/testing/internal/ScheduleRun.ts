@@ -13,7 +13,8 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scheduler from "effect/Scheduler"
-import { Place } from "../../core/internal/Block.ts"
+import { Internal, isInterruptible, Place } from "../../core/internal/Block.ts"
+import { answeredBy } from "../../core/internal/Pauses.ts"
 import { TaskMember } from "../../core/internal/TaskMember.ts"
 import { fireDue, TimerHeap, type Timers, TimersId } from "../../core/internal/Timers.ts"
 import type { Deviation } from "./Schedule.ts"
@@ -73,6 +74,9 @@ interface FiberState {
   /** The operations at which a wait of it was last offered as a cancel point. */
   offered: number
 }
+
+/** From an interrupt to the finalizer of the wait that it ends. */
+const operationsToFinalizer = 6
 
 class RunClock implements Clock.Clock {
   private readonly run: ScheduleRun
@@ -152,8 +156,8 @@ export class ScheduleRun implements Scheduler.Scheduler {
   private turnOf: AnyFiber | undefined = undefined
   private state: "running" | "leaving" | "over" = "running"
   private readonly countsCancelPoints: boolean
-  /** Fibers that have paused and not gone on. */
-  private readonly paused = new Set<AnyFiber>()
+  /** Fibers that are not asked for so many operations. */
+  private readonly exempt = new Map<AnyFiber, number>()
 
   constructor(strategy: Strategy, limits: Limits, countsCancelPoints: boolean, watcher?: Watcher) {
     this.strategy = strategy
@@ -179,18 +183,41 @@ export class ScheduleRun implements Scheduler.Scheduler {
     if (this.state !== "running") return false
     if (++this.steps > this.limits.maxSteps) return true
     this.turnOf ??= fiber
-    // It was asked before this operation, and has paused. Others have had their chance.
-    if (this.paused.size > 0 && this.paused.has(fiber)) {
-      if (fiber.currentOpCount > 1) this.paused.delete(fiber)
-      return false
-    }
+    if (this.isExempt(fiber)) return false
     if (!(this.countsCancelPoints && this.isCancelPoint(fiber)) && !this.isPause(fiber)) return false
-    this.paused.add(fiber)
+    // Resumed, it is asked before the operation that Effect resumes it with, and
+    // again before the one that it paused at. Others have had their chance by then.
+    this.exempt.set(fiber, 2)
     return true
+  }
+
+  private isExempt(fiber: AnyFiber): boolean {
+    if (this.exempt.size === 0) return false
+    const left = this.exempt.get(fiber)
+    if (left === undefined) return false
+    if (left === 1) this.exempt.delete(fiber)
+    else this.exempt.set(fiber, left - 1)
+    return true
+  }
+
+  /**
+   * The answer to a primitive that has something to hand out, which a pause before
+   * its result is taken would put at risk (core/internal/Pauses.ts). It gives way
+   * by itself, and is then left alone until it has its result.
+   */
+  readonly willPause = (fiber: AnyFiber): boolean => {
+    if (this.state !== "running") return false
+    this.turnOf ??= fiber
+    const pauses = this.isPause(fiber)
+    // Giving way is three operations; the result is one.
+    this.exempt.set(fiber, pauses ? 4 : 1)
+    return pauses
   }
 
   private isPause(fiber: AnyFiber): boolean {
     if (fiber.currentOpCount < this.firstPause) return false
+    // No scheduler stops a fiber between its interrupt and what gives up its wait.
+    if (fiber.currentOpCount <= operationsToFinalizer && this.firstPause > 1 && !isInterruptible(fiber)) return false
     // Somebody further up the stack runs it: he goes on if it pauses, whoever else is ready.
     if (this.turnOf !== fiber) return this.choose("pause", 2, fiber) === 1
     if (isFiber(this.forced)) return false
@@ -199,7 +226,7 @@ export class ScheduleRun implements Scheduler.Scheduler {
     const others = ready.length + (time ? 1 : 0)
     const choice = this.choose("pause", others + 1, fiber)
     if (choice === 0) return false
-    this.forced = choice > ready.length ? "time" : ready.splice(choice - 1, 1)[0]!
+    this.runNext(choice > ready.length ? "time" : ready.splice(choice - 1, 1)[0]!)
     return true
   }
 
@@ -212,6 +239,13 @@ export class ScheduleRun implements Scheduler.Scheduler {
     }
     this.asked++
     return choice
+  }
+
+  // Somebody may have been chosen in this turn already, and not have had his.
+  private runNext(next: Ready | "time" | AnyFiber): void {
+    const { forced } = this
+    if (forced !== undefined && forced !== "time" && !isFiber(forced)) this.ready.unshift(forced)
+    this.forced = next
   }
 
   private laneOf(fiber: AnyFiber | undefined): Lane {
@@ -236,7 +270,7 @@ export class ScheduleRun implements Scheduler.Scheduler {
     state.operations++
     if (fiber.currentOpCount < this.firstPause || !isTarget(fiber)) return false
     if (!this.offer({ fiber, operation: state.operations })) return false
-    this.forced = fiber
+    this.runNext(fiber)
     return true
   }
 
@@ -330,14 +364,16 @@ export class ScheduleRun implements Scheduler.Scheduler {
   } {
     const clock = new RunClock(this)
     const services = Context.add(Context.add(context, Clock.Clock, clock), Random.Random, randomOf(this.limits.seed))
-    const fiber = Effect.runForkWith(services)(program, { scheduler: this })
-    this.main = fiber as AnyFiber
-    const end = this.loop(this.limits.maxSteps)
-    const exit = fiber.pollUnsafe()
-    quiet?.(end)
-    if (end !== "ended") this.leave(fiber as AnyFiber)
-    this.state = "over"
-    return { end, exit }
+    return answeredBy(this.willPause, () => {
+      const fiber = Effect.runForkWith(services)(program, { scheduler: this })
+      this.main = fiber as AnyFiber
+      const end = this.loop(this.limits.maxSteps)
+      const exit = fiber.pollUnsafe()
+      quiet?.(end)
+      if (end !== "ended") this.leave(fiber as AnyFiber)
+      this.state = "over"
+      return { end, exit }
+    })
   }
 
   // A program that hangs is taken down, or the list of open blocks would keep it for ever.
@@ -356,7 +392,7 @@ const isFiber = (forced: Ready | "time" | AnyFiber | undefined): forced is AnyFi
 // The bodies of blocks are nobody's to cancel: only their block does it.
 const isTarget = (fiber: AnyFiber): boolean => {
   const place = fiber.getRef(Place)
-  return place === undefined || place.fiber !== fiber || place instanceof TaskMember
+  return place === undefined || place.fiber !== fiber ? !fiber.getRef(Internal) : place instanceof TaskMember
 }
 
 const randomOf = (seed: number) => {

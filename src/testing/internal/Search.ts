@@ -51,6 +51,9 @@ interface Ran<A, E> {
 /** How many schedules are searched for a shorter one, for each number of pauses. */
 const mostSearched = 1000
 
+/** How many operations all runs together may take to make a schedule shorter: about a second. */
+const mostStepsOfShrinking = 2_000_000
+
 /** How often fibers pause in a random walk. */
 const pauseChances = [0, 0.05, 0.3] as const
 
@@ -90,6 +93,9 @@ export class CancelCoverage {
 export class Search<A, E> {
   private readonly setup: Setup<A, E>
   readonly coverage: CancelCoverage | undefined
+  /** Of all runs. */
+  private steps = 0
+  private mostSteps = Infinity
   /** Of the run in the usual order. */
   private usual: { readonly steps: number; readonly cancelPoints: number } | undefined
 
@@ -112,6 +118,7 @@ export class Search<A, E> {
       run.onCancelPoint = (point) => coverage.seen(point, (fiber) => trace.nameOf(fiber))
     }
     const { end, exit } = apart(() => run.execute(program))
+    this.steps += run.steps
     if (coverage !== undefined && run.cancelled !== undefined) coverage.cancelled(run.cancelled)
     return { run, end, exit }
   }
@@ -180,6 +187,7 @@ export class Search<A, E> {
 
   /** The shortest schedule found that goes wrong in the same way. */
   shortest(failed: Failed): Failed {
+    this.mostSteps = this.steps + mostStepsOfShrinking
     const shrunk = this.shrunk(failed)
     if (shrunk.schedule.busy || shrunk.schedule.cancelAt !== undefined) return shrunk
     // Shrinking ends in the valley that it began in; there may be a deeper one.
@@ -194,6 +202,7 @@ export class Search<A, E> {
 
   private shrunk(failed: Failed): Failed {
     const schedule = shrink(failed.schedule, (schedule) => {
+      if (this.steps > this.mostSteps) return undefined
       const again = this.try(new Replay(schedule))
       return again?.why === failed.why ? again.schedule.deviations : undefined
     })
@@ -202,7 +211,7 @@ export class Search<A, E> {
 
   private depthFirst(mostPauses: number, mostRuns: number, why: Why): Failed | undefined {
     let prefix: ReadonlyArray<number> | undefined = []
-    for (let i = 0; i < mostRuns && prefix !== undefined; i++) {
+    for (let i = 0; i < mostRuns && prefix !== undefined && this.steps <= this.mostSteps; i++) {
       const strategy: DepthFirst = new DepthFirst(prefix, mostPauses, this.setup.pauseAt)
       const failed = this.try(strategy)
       if (failed?.why === why) return failed

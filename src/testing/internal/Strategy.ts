@@ -70,6 +70,9 @@ export class RandomWalk implements Strategy {
   }
 }
 
+/** So often in a row the same fiber may be first. */
+const mostTurns = 20
+
 /**
  * Probabilistic concurrency testing (Burckhardt and others, 2010): every fiber has
  * a random priority, the highest one always runs, and at `depth - 1` random steps
@@ -85,6 +88,8 @@ export class Priorities implements Strategy {
   private readonly random: SeededRandom
   private readonly changes: ReadonlySet<number>
   private lowest = 0
+  private last: Lane | undefined = undefined
+  private turns = 0
 
   constructor(random: SeededRandom, depth: number, steps: number, pauseAt: PauseAt, cancelAt: number | undefined) {
     this.random = random
@@ -106,12 +111,23 @@ export class Priorities implements Strategy {
     return best
   }
 
+  // A fiber that only gives way until somebody else has acted would starve that one for ever.
+  private notFor(best: number, run: ScheduleRun): number {
+    const { lane } = run.ready[best]!
+    this.turns = lane === this.last ? this.turns + 1 : 0
+    this.last = lane
+    if (this.turns < mostTurns) return best
+    this.turns = 0
+    lane.priority = --this.lowest
+    return this.best(run)
+  }
+
   choose(question: Question, width: number, run: ScheduleRun, running: Lane): number {
     if (question === "due") return this.random.below(width)
     if (question === "pause" && this.changes.has(run.steps)) running.priority = --this.lowest
     if (question === "pause" && running !== run.bottom) return this.priority(run.bottom) > this.priority(running) ? 1 : 0
     const best = this.best(run)
-    if (question === "turn") return best
+    if (question === "turn") return this.notFor(best, run)
     return this.priority(run.ready[best]!.lane) > this.priority(running) ? best + 1 : 0
   }
 }

@@ -38,7 +38,8 @@ const sourceOf = (f: unknown): string => {
 }
 
 const objectText = (value: object): string => {
-  const text = String(value).replaceAll(/\s+/g, " ")
+  // Effect's own objects print themselves as JSON.
+  const text = String(value).replaceAll(/\s+/g, " ").replaceAll(/"(\w+)":/g, "$1:")
   return text.startsWith("[object ") ? `{${value.constructor?.name ?? ""}}` : text
 }
 
@@ -100,7 +101,9 @@ export class Trace implements Watcher, Recorder {
       [args]: {
         value: () => {
           const value: unknown = thunk()
-          this.add(who, `${sourceOf(thunk)}${value === undefined ? "" : `  → ${short(value)}`}`)
+          const source = sourceOf(thunk)
+          const makes = typeof value === "object" && value !== null && /^(new |make\w*\()/.test(source)
+          this.add(who, makes ? `makes ${short(value)}` : `${source}${value === undefined ? "" : `  → ${short(value)}`}`)
           return value
         }
       }
@@ -172,7 +175,7 @@ export class Trace implements Watcher, Recorder {
     if (!isBody(member)) this.add(nameOfMember(member), outcome(exit))
   }
   waiting(wait: WaitView): void {
-    this.add(nameOfMember(wait.place), `waits: ${wait.label}`)
+    this.add(nameOfMember(wait.place), `is ${wait.label}`)
   }
   resumed(wait: WaitView): void {
     this.add(nameOfMember(wait.place), `goes on after ${wait.label}`)
@@ -217,13 +220,13 @@ export const interleavingText = (lines: ReadonlyArray<Line>): string => {
     `${String(index + 1).padStart(digits)} ${isDeviation ? "»" : " "} ${who.padEnd(width)}  ${what}`.trimEnd()
   )
   if (rows.length <= mostLines) return rows.join("\n")
-  // What matters is where it goes wrong: keep the deviations and the end.
+  // What matters is where it goes wrong: the last deviations, and the end.
   const keep = new Set<number>()
-  lines.forEach(({ isDeviation }, index) => {
-    if (isDeviation) for (let i = index - 3; i <= index + 3; i++) keep.add(i)
-  })
   for (let i = 0; i < 10; i++) keep.add(i)
   for (let i = 1; i <= 40; i++) keep.add(rows.length - i)
+  for (let i = rows.length - 1; i >= 0 && keep.size < mostLines; i--) {
+    if (lines[i]!.isDeviation) for (let near = i - 3; near <= i + 3; near++) keep.add(near)
+  }
   const out: Array<string> = []
   for (let i = 0; i < rows.length; i++) {
     if (keep.has(i)) out.push(rows[i]!)
