@@ -1,0 +1,70 @@
+/**
+ * The operations of the library: everything public that is an effect or a stream, or a function that
+ * gives one. Read from the declarations that the compiler writes for users.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+
+const root = path.resolve(import.meta.dirname, "../..")
+
+const floors = ["core", "node", "observe", "testing"]
+
+const givesOne = /\b(?:Effect\.Effect|Stream\.Stream)</
+
+const withoutComments = (source: string) => source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "")
+
+/** Each exported declaration of a file: its kind, its name, and its whole text. */
+const declarations = (source: string) =>
+  withoutComments(source).split(/^(?=(?:export )?(?:declare )?(?:const|function|class|interface|type) )/m).flatMap((text) => {
+    const match = /^(?:export )?(?:declare )?(const|function|class|interface|type) ([\w$]+)/.exec(text)
+    return match === null ? [] : [{ kind: match[1]!, name: match[2]!, isExported: text.startsWith("export"), text }]
+  })
+
+/** The members of an interface or class: what begins at the first level of indentation. */
+const members = (text: string) =>
+  text.split(/\n(?= {4}[\w$(<[])/).slice(1).flatMap((member) => {
+    const match = /^ {4}(?:readonly )?([\w$]+)\??[(<:]/.exec(member)
+    return match === null ? [] : [{ name: match[1]!, text: member }]
+  })
+
+const isCallable = (text: string) => text.split("\n").some((line) => /^ {4}[(<]/.test(line))
+
+/** The operations that one declaration file shows, such as `Event.make` and `Event.Event.set`. */
+export const operationsOf = (module: string, source: string): Array<string> => {
+  const found = new Set<string>()
+  const all = declarations(source)
+  // Interfaces of functions, such as `Timeout.Dual`: who has such a type gives what they give.
+  const functions = all.filter((_) => _.kind === "interface" && isCallable(_.text) && givesOne.test(_.text)).map((_) => _.name)
+  const isOne = (text: string) => givesOne.test(text) || functions.some((name) => new RegExp(`\\b${name}<`).test(text))
+  for (const { isExported, kind, name, text } of all) {
+    if (!isExported) continue
+    // What users give the library is no operation of it.
+    if (name.endsWith("Options")) continue
+    if (kind === "interface" || kind === "class") {
+      for (const member of members(text)) if (isOne(member.text)) found.add(`${module}.${name}.${member.name}`)
+    } else if (kind !== "type" && isOne(text)) found.add(`${module}.${name}`)
+  }
+  return [...found]
+}
+
+/** The operations of every public module. */
+export const declaredOperations = (): Array<string> => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-nursery-declared-"))
+  try {
+    const { stdout } = spawnSync(
+      path.join(root, "node_modules", ".bin", "tsc"),
+      ["-p", "tsconfig.build.json", "--outDir", folder, "--emitDeclarationOnly", "--declarationMap", "false", "--pretty", "false"],
+      { cwd: root, encoding: "utf8" }
+    )
+    if (!fs.existsSync(path.join(folder, "core", "Nursery.d.ts"))) throw new Error(`tsc wrote no declarations:\n${stdout}`)
+    return floors.flatMap((floor) =>
+      (fs.existsSync(path.join(folder, floor)) ? fs.readdirSync(path.join(folder, floor)) : [])
+        .filter((file) => file.endsWith(".d.ts") && file !== "index.d.ts").sort()
+        .flatMap((file) => operationsOf(path.basename(file, ".d.ts"), fs.readFileSync(path.join(folder, floor, file), "utf8")))
+    )
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
