@@ -75,8 +75,8 @@ type CallsOf<M> = Union<M> extends (calls: infer I) => void ? (unknown extends I
  *
  * @since 0.1.0
  */
-export type Handlers<I> = {
-  readonly [K in keyof I]?: I[K] extends (...args: infer P) => infer A ? (...args: P) => Effect.Effect<Awaited<A>, unknown, any>
+export type Handlers<I, R = any> = {
+  readonly [K in keyof I]?: I[K] extends (...args: infer P) => infer A ? (...args: P) => Effect.Effect<Awaited<A>, unknown, R>
     : never
 }
 
@@ -100,7 +100,7 @@ export interface Module<M> {
    * Runs a function of the module in a thread: waits for one, first come, first served,
    * and for the result.
    */
-  run<K extends JobName<M>, const H extends Handlers<CallsOf<M>> = {}>(
+  run<K extends JobName<M>, H extends Handlers<CallsOf<M>> = Handlers<CallsOf<M>, never>>(
     name: K,
     args: M[K] extends (...args: infer P) => unknown ? P : never,
     options?: Options<H>

@@ -6,6 +6,7 @@ import { receiveMessageOnPort, type Transferable } from "node:worker_threads"
 import * as Errors from "../../core/Errors.ts"
 import type { AnyEffect } from "../../core/internal/Block.ts"
 import { Wait } from "../../core/internal/Wait.ts"
+import type { CallError } from "./CallError.ts"
 import type { CallLine } from "./CallLine.ts"
 import type { JobAnswer } from "./Messages.ts"
 import type { PoolThread, Sent, ThreadEnd } from "./PoolThread.ts"
@@ -171,6 +172,9 @@ export const endedAsTold = (exit: JobExit): boolean => {
     if (error instanceof Errors.Closed) return true
     // What an API of Node that was given the signal throws, and what `checkCancelled` does.
     const cause = error instanceof ThreadError && error.why === "threw" ? error.cause : undefined
-    return cause instanceof Error && (cause.name === "Cancelled" || cause.name === "AbortError")
+    if (!(cause instanceof Error)) return false
+    if (cause.name === "Cancelled" || cause.name === "AbortError") return true
+    // It was waiting for an answer, or went on to ask for one.
+    return cause.name === "CallError" && (cause as Partial<CallError>).why === "over"
   })
 }
