@@ -42,3 +42,14 @@ describe("examples/learn/first-nursery.ts", () => {
     assert.strictEqual(status, 0)
   })
 })
+
+describe("examples/learn/explore.ts", () => {
+  it("sells the seat once as usual, finds the order in which it is sold twice, and passes the mended one", () => {
+    const { lines, status, stderr } = start("examples/learn/explore.ts")
+    assert.strictEqual(lines[0], "as usual: Ada got the seat")
+    assert.include(lines.join("\n"), "The property does not hold for the value [\"Grace\", \"Ada\"].")
+    assert.isTrue(lines.some((line) => /^ *\d+ » Ada +pauses$/.test(line)))
+    assert.match(lines.at(-1)!, /^mended: every one of \d+ schedules passed$/)
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  })
+})
