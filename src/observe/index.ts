@@ -1,3 +1,6 @@
 export * as CancelReport from "./CancelReport.ts"
 export * as Instrument from "./Instrument.ts"
+export * as Metrics from "./Metrics.ts"
+export * as Spans from "./Spans.ts"
 export * as TaskTree from "../core/TaskTree.ts"
+export * as Timeline from "./Timeline.ts"
