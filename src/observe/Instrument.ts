@@ -235,8 +235,8 @@ export const make = (options?: Options): Instrument => new Handle(options)
  * 0 started: body
  * 0 started: pupil
  * 0 waiting: waiting for event bell
- * 45 resumed
  * 45 ended
+ * 45 resumed
  * 45 ended
  * 45 closed
  * ```
