@@ -7,6 +7,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import { millisOf } from "../core/internal/ScopeBlock.ts"
+import { thresholdMillisOf } from "./internal/LoopWatcher.ts"
 import { MainRun } from "./internal/MainRun.ts"
 
 /**
@@ -22,6 +23,11 @@ export interface Options {
    * is over. Then the process ends, whatever still runs. Default 4 seconds.
    */
   readonly cleanup?: Duration.Input
+  /**
+   * Say on standard error when something has blocked the event loop for longer, and
+   * which task it was (see `LoopWatch`). Default: nobody looks.
+   */
+  readonly blockedAfter?: Duration.Input
 }
 
 // Together they leave a second of the ten that `docker stop` gives before it kills.
@@ -72,7 +78,8 @@ const defaultCleanup = "4 seconds"
 export const run = <A, E>(program: Effect.Effect<A, E>, options?: Options): void => {
   const limits = {
     grace: millisOf("grace", options?.grace ?? defaultGrace),
-    cleanup: millisOf("cleanup", options?.cleanup ?? defaultCleanup)
+    cleanup: millisOf("cleanup", options?.cleanup ?? defaultCleanup),
+    blockedAfter: options?.blockedAfter === undefined ? undefined : thresholdMillisOf("blockedAfter", options.blockedAfter)
   }
   new MainRun(program, limits).start()
 }

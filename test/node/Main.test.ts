@@ -90,6 +90,19 @@ describe("Main.run, without signals", slowly, () => {
     const program = Effect.sync(() => assert.fail("it must not run"))
     assert.throws(() => Main.run(program, { grace: Number.NaN }), "Expected `grace` to be a duration, got `NaN` (number)")
     assert.throws(() => Main.run(program, { cleanup: Number.NaN }), "Expected `cleanup` to be a duration, got `NaN` (number)")
+    assert.throws(() => Main.run(program, { blockedAfter: 0 }), "Expected `blockedAfter` to be a time from 1 millisecond and up, got 0 milliseconds")
+  })
+})
+
+describe("C16: Main.run with blockedAfter", slowly, () => {
+  it("says which task has blocked the event loop", async () => {
+    const { code, stderr } = await run("blocks", { blockedAfter: "100 millis" })
+    assert.strictEqual(code, 0)
+    assert.match(stderr, /The event loop was blocked for \d+ ms by images › resize\n {2}at test\/node\/main\/programs\.ts:/)
+  })
+
+  it("says nothing without it", async () => {
+    saysNothing((await run("blocks")).stderr)
   })
 })
 

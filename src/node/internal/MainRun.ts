@@ -9,6 +9,8 @@ import { type AnyEffect, open } from "../../core/internal/Block.ts"
 import { interruptOf } from "../../core/internal/CancelReason.ts"
 import { named } from "../../core/internal/Named.ts"
 import { ScopeBlock, type Shape } from "../../core/internal/ScopeBlock.ts"
+import { wordsOf } from "./LoopSample.ts"
+import { LoopWatcher } from "./LoopWatcher.ts"
 import * as Screen from "./Screen.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 
@@ -17,6 +19,8 @@ export interface Limits {
   readonly grace: number
   /** And how long its cleanup has when it was cancelled. */
   readonly cleanup: number
+  /** Blocks of the event loop that are longer are told of. */
+  readonly blockedAfter: number | undefined
 }
 
 /** Ends the program. SIGHUP comes when its terminal is closed. */
@@ -81,6 +85,7 @@ export class MainRun implements StandardOutput.OutputListener {
     for (const signal of endingSignals) this.on(signal, () => this.signalled(signal))
     this.on(treeSignal, () => Screen.tellTasks(`${treeSignal}: `))
     this.on("uncaughtException", (error: unknown, origin: string) => this.crashed(error, origin))
+    if (this.limits.blockedAfter !== undefined) this.watchLoop(this.limits.blockedAfter)
     // A program may wait for something that holds no handle of Node, such as an event.
     const keepAlive = setInterval(() => {}, longestTimeoutMillis)
     this.undo.push(() => clearInterval(keepAlive))
@@ -90,6 +95,14 @@ export class MainRun implements StandardOutput.OutputListener {
   private on(event: string, listener: (...args: Array<any>) => void): void {
     process.on(event, listener)
     this.undo.push(() => process.removeListener(event, listener))
+  }
+
+  private watchLoop(thresholdMillis: number): void {
+    const watcher = new LoopWatcher(thresholdMillis, {
+      blocked: (report) => Screen.tell(wordsOf(report)),
+      failed: (error) => Screen.tell(`The event loop is not watched any more: ${String(error)}`)
+    })
+    this.undo.push(() => void watcher.stop())
   }
 
   private after(millis: number, then: () => void): void {

@@ -10,8 +10,8 @@ const deaf = Effect.andThen(ready, Effect.never)
 
 class NoMilk extends Data.TaggedError("NoMilk")<{ readonly fridge: number }> {}
 class Usage extends Data.TaggedError("Usage")<{}> {
-  readonly [Runtime.errorExitCode] = 64
-  readonly [Runtime.errorReported] = false
+  override readonly [Runtime.errorExitCode] = 64
+  override readonly [Runtime.errorReported] = false
 }
 
 class Db extends Context.Service<Db, { readonly query: Effect.Effect<string> }>()("test/Db") {}
@@ -86,6 +86,10 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
     yield* Effect.sleep(1).pipe(Effect.andThen(Effect.sync(() => process.stdout.write("a line\n"))), Effect.repeat({ times: 200 }))
     yield* Effect.sync(() => process.stderr.write("drained\n"))
   }),
+  blocks: Nursery.open((n) => n.startSoon(Effect.sync(() => {
+    const end = performance.now() + 600
+    while (performance.now() < end);
+  }).pipe(Effect.delay(300), Effect.andThen(Effect.sleep(100))), { name: "resize" }), { name: "images" }),
   reloads: Effect.gen(function*() {
     process.on("SIGHUP", () => console.log("read the configuration again"))
     yield* ready
