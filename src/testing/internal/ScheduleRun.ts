@@ -51,6 +51,10 @@ export interface Watcher {
   deviated(question: Question, fiber: AnyFiber | undefined): void
   cancelledHere(fiber: AnyFiber): void
   timePassed(millis: number): void
+  /** A sleep is this wait. */
+  willSleep(register: object, millis: number): void
+  /** A step of the clock, not of the program. */
+  isOurs(step: object): void
 }
 
 /** A place where somebody can be cancelled: which fiber, before which of its operations, or waiting after it. */
@@ -112,11 +116,15 @@ class RunClock implements Clock.Clock {
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     const millis = Duration.toMillis(duration)
     if (millis === Infinity) return Effect.never
-    return Effect.callback<void>((resume) => {
-      const { run } = this
+    const { run } = this
+    const register = (resume: (effect: Effect.Effect<void>) => void): Effect.Effect<void> => {
       const sleep = run.sleeps.add(run.millis + Math.max(millis, 0), () => resume(Effect.void))
-      return Effect.sync(() => run.sleeps.remove(sleep))
-    })
+      const getUp = () => run.sleeps.remove(sleep)
+      run.watcher?.isOurs(getUp)
+      return Effect.sync(getUp)
+    }
+    run.watcher?.willSleep(register, millis)
+    return Effect.callback<void>(register)
   }
 }
 
@@ -206,6 +214,7 @@ export class ScheduleRun implements Scheduler.Scheduler {
    * by itself, and is then left alone until it has its result.
    */
   readonly willPause = (fiber: AnyFiber): boolean => {
+    if (fiber.currentOpCount + 1 >= fiber.cache.maxOpsBeforeYield && !fiber.cache.preventYield) return true
     if (this.state !== "running") return false
     this.turnOf ??= fiber
     const pauses = this.isPause(fiber)
@@ -316,8 +325,13 @@ export class ScheduleRun implements Scheduler.Scheduler {
 
   /** Time moves to what is due next, and one of those that are due then happens. */
   private advance(): void {
-    this.millis = Math.max(this.millis, this.nextDue())
-    this.watcher?.timePassed(this.millis)
+    const due = this.nextDue()
+    // Somebody else of this turn may have cleared the last one.
+    if (due === Infinity) return
+    if (due > this.millis) {
+      this.millis = due
+      this.watcher?.timePassed(due)
+    }
     // Deadlines of scopes fire together, as they do on the host.
     const deadline = this.deadlines.next() <= this.millis ? 1 : 0
     const choice = this.choose("due", deadline + this.sleeps.countDue(this.millis))
@@ -337,6 +351,11 @@ export class ScheduleRun implements Scheduler.Scheduler {
       else this.attempt((choice === 0 ? ready.shift()! : ready.splice(choice, 1)[0]!).task)
     } else if (isFiber(forced)) this.attempt(() => this.cancel(forced))
     else this.attempt(forced.task)
+  }
+
+  /** Deadlines and sleeps that nobody has cleared. */
+  get timersLeft(): number {
+    return this.deadlines.size + this.sleeps.size
   }
 
   private isOver(): boolean {

@@ -20,6 +20,10 @@ export class Sleeps {
     if (index >= 0) this.list.splice(index, 1)
   }
 
+  get size(): number {
+    return this.list.length
+  }
+
   next(): number {
     return this.list.length === 0 ? Infinity : this.list[0]!.at
   }

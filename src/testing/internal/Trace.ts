@@ -66,6 +66,8 @@ export class Trace implements Watcher, Recorder {
   readonly lines: Array<Line> = []
   /** Fibers of Effect's own operators, and whether each waits. */
   private readonly outside = new Map<AnyFiber, string>()
+  private readonly sleeps = new WeakMap<object, number>()
+  private readonly ours = new WeakSet<object>()
   private over = false
   private readonly others = new Map<AnyFiber, string>()
   /** The name of a fiber: that of its task, or a number if an operator of Effect forked it. */
@@ -96,7 +98,7 @@ export class Trace implements Watcher, Recorder {
     const who = this.nameOf(fiber)
     const thunk = primitive[args]
     if (kind === "Async") return this.evaluateAsync(primitive, fiber)
-    if (kind !== "Sync" || typeof thunk !== "function") return primitive[evaluate](fiber)
+    if (kind !== "Sync" || typeof thunk !== "function" || this.ours.has(thunk)) return primitive[evaluate](fiber)
     const noted = Object.create(primitive, {
       [args]: {
         value: () => {
@@ -121,13 +123,15 @@ export class Trace implements Watcher, Recorder {
   }
 
   private evaluateAsync(primitive: Primitive & { [evaluate](fiber: AnyFiber): unknown }, fiber: AnyFiber): unknown {
-    const what = sourceOf((primitive as unknown as { readonly register: unknown }).register)
+    const { register } = primitive as unknown as { readonly register: object }
+    const sleep = this.sleeps.get(register)
+    const what = sleep === undefined ? sourceOf(register) : undefined
     const next = primitive[evaluate](fiber)
     // What Effect returns for a fiber that is suspended is no effect.
     const waits = typeof next !== "object" || next === null
     if (!waits || isKnownToWait(fiber)) return next
-    this.outside.set(fiber, what)
-    this.add(this.nameOf(fiber), `waits: ${what}`)
+    if (what !== undefined) this.outside.set(fiber, what)
+    this.add(this.nameOf(fiber), what === undefined ? `sleeps for ${sleep} ms` : `waits: ${what}`)
     return next
   }
 
@@ -154,6 +158,14 @@ export class Trace implements Watcher, Recorder {
 
   cancelledHere(fiber: AnyFiber): void {
     this.add(this.nameOf(fiber), "is cancelled here", true)
+  }
+
+  willSleep(register: object, millis: number): void {
+    this.sleeps.set(register, millis)
+  }
+
+  isOurs(step: object): void {
+    this.ours.add(step)
   }
 
   timePassed(millis: number): void {
