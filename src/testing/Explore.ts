@@ -15,6 +15,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type { Timeline } from "../observe/Timeline.ts"
 import { Deadlock } from "./internal/Deadlock.ts"
 import * as Schedule from "./internal/Schedule.ts"
 import { type Failed, Search, type Setup, type Why } from "./internal/Search.ts"
@@ -156,6 +157,8 @@ export interface Found<A, E> {
   readonly schedule: string
   /** What each task did in it, a line a step; `»` marks where it differs from the usual order. */
   readonly interleaving: string
+  /** The same as a picture, for `Timeline.toText`, `toSvg` and `toHtml`. */
+  readonly timeline: Timeline
 }
 
 /**
@@ -184,7 +187,7 @@ const setupOf = <A, E>(program: Effect.Effect<A, E>, options: Options<A, E>): Se
 
 const found = <A, E>(search: Search<A, E>, seed: number, schedules: number, failed: Failed): Found<A, E> => {
   const shortest = search.shortest(failed)
-  const { exit, lines, message } = search.show(shortest)
+  const { exit, lines, message, timeline } = search.show(shortest)
   return {
     _tag: "Found",
     seed,
@@ -193,7 +196,8 @@ const found = <A, E>(search: Search<A, E>, seed: number, schedules: number, fail
     message,
     exit,
     schedule: Schedule.toText(shortest.schedule),
-    interleaving: interleavingText(lines)
+    interleaving: interleavingText(lines),
+    timeline
   }
 }
 
@@ -342,7 +346,7 @@ export const replay = <A, E>(
   const search = new Search(setupOf(program, options))
   const failed = search.try(new Replay(Schedule.fromText(schedule)))
   if (failed === undefined) return passed(search, 1, false)
-  const { exit, lines, message } = search.show(failed)
+  const { exit, lines, message, timeline } = search.show(failed)
   return {
     _tag: "Found",
     seed: options.seed ?? 0,
@@ -351,7 +355,8 @@ export const replay = <A, E>(
     message,
     exit,
     schedule,
-    interleaving: interleavingText(lines)
+    interleaving: interleavingText(lines),
+    timeline
   }
 }
 

@@ -4,8 +4,10 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { apart } from "../../core/internal/Cascade.ts"
-import { recordedCall } from "../../core/internal/Recorder.ts"
+import { both, recordedCall } from "../../core/internal/Recorder.ts"
 import * as Failures from "../../core/Failures.ts"
+import * as Instrument from "../../observe/Instrument.ts"
+import * as Timeline from "../../observe/Timeline.ts"
 import { Deadlock, explainDeadlock } from "./Deadlock.ts"
 import { type PauseAt, type Schedule, usualOrder } from "./Schedule.ts"
 import { type AnyFiber, type CancelPoint, type End, ScheduleRun } from "./ScheduleRun.ts"
@@ -40,6 +42,7 @@ export interface Shown<A, E> {
   readonly message: string
   readonly exit: Exit.Exit<A, E>
   readonly lines: ReadonlyArray<Line>
+  readonly timeline: Timeline.Timeline
 }
 
 interface Ran<A, E> {
@@ -225,23 +228,27 @@ export class Search<A, E> {
     const { maxSteps, program, seed } = this.setup
     const trace = new Trace()
     const run = new ScheduleRun(new Replay(schedule), { maxSteps, seed }, false, trace)
+    const instrument = Instrument.make({ capacity: Infinity })
     let deadlock = ""
+    let timeline = Timeline.fromEvents([])
     const atRest = (end: End) => {
       if (end === "deadlock") deadlock = explainDeadlock(trace.waitingOutside())
       trace.end()
+      timeline = Timeline.fromEvents(instrument.events())
     }
     const { end, exit } = apart(() =>
-      recordedCall(trace, (context) => run.execute(program, Context.merge(context, trace.context), atRest))
+      recordedCall(both(trace, instrument.recorder), (context) => run.execute(program, Context.merge(context, trace.context), atRest))
     )
-    if (end === "deadlock") return { message: deadlock, exit: Exit.die(new Deadlock(deadlock)), lines: trace.lines }
+    const { lines } = trace
+    if (end === "deadlock") return { message: deadlock, exit: Exit.die(new Deadlock(deadlock)), lines, timeline }
     if (end === "livelock") {
       const message = `It has not ended after ${maxSteps} steps: a livelock, or a longer program than maxSteps allows.`
-      return { message, exit: Exit.die(new Error(message)), lines: trace.lines }
+      return { message, exit: Exit.die(new Error(message)), lines, timeline }
     }
     const message = run.thrown.length > 0
       ? `A scheduled step threw: ${String(run.thrown[0])}`
       : exit!._tag === "Failure" ? Failures.pretty(exit!.cause)
       : this.refutation(exit!) ?? "The exit is not accepted."
-    return { message, exit: exit!, lines: trace.lines }
+    return { message, exit: exit!, lines, timeline }
   }
 }
