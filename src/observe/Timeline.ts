@@ -87,6 +87,19 @@ export interface Options extends OptionsShape {}
  *
  * ```text output
  * Failure
+ * 1 block · 2 tasks (1 failed, 1 cancelled) · 350 ms
+ *
+ *                   0             100 ms         200 ms        300 ms 350 ms
+ * nursery breakfast ├──────────────────────────────────────────⊘─────┤✗ failed
+ * ├─ brew tea       ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━✗ failed
+ * └─ feed the cat   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━▒▒▒▒▒▒▒⊘ cancelled
+ *
+ * 300 ms  ✗ brew tea failed: no tea
+ * 300 ms  ⊘ brew tea cancelled nursery breakfast (feed the cat): brew tea failed
+ * 350 ms  · feed the cat: its finalizer took 50 ms
+ * 350 ms  ✗ nursery breakfast failed: no tea
+ *
+ * ━ lives   ▒ told to stop, not ended
  * ```
  *
  * @since 0.1.0
@@ -158,6 +171,16 @@ export const fromEvents = (events: Iterable<Instrument.Event>): Timeline => mode
  * ```
  *
  * ```text output
+ * 1 block · 3 tasks (1 failed, 1 cancelled, 1 succeeded) · 70 ms
+ *
+ *                   0                       50 ms     70 ms
+ * race firstSuccess ├───────────────────────────────⊘┤✓ succeeded
+ * ├─ race 0         ━━━━━━━━━━✗ failed
+ * ├─ race 1         ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━✓ succeeded
+ * └─ race 2         ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━⊘ cancelled
+ *
+ * 20 ms  ✗ race 0 failed: unreachable
+ * 70 ms  ⊘ race 1 cancelled race firstSuccess (race 2): race 1 won
  * ```
  *
  * @since 0.1.0

@@ -57,7 +57,10 @@ export class Bars {
     if (row.body !== undefined) {
       const begin = this.pen.layout.x(row.body.begin)
       const until = this.pen.layout.endOf(row.body.end)
-      if (until - begin >= 1) parts.push(`<path class="rail" stroke-width="5" d="M${n(begin)} ${n(y)}H${n(until)}"/>`)
+      if (until - begin >= 1) {
+        this.pen.bodied = true
+        parts.push(`<path class="rail" stroke-width="5" d="M${n(begin)} ${n(y)}H${n(until)}"/>`)
+      }
     }
     parts.push(this.spans(row, from, to, lane, 9))
     if (row.end === undefined) parts.push(this.torn(to, y - 5, 10))

@@ -78,7 +78,7 @@ export const layoutOf = (timeline: Timeline, options: { readonly axis?: "time" |
     const at = axis.of(line.row.end ?? { at: timeline.millis, step: timeline.steps }) / axis.extent
     return Math.max(most, badgeRoom + 8 + pixels(endingText(line.row), smallSize) - (1 - at) * room * 0.72)
   }, 24)
-  const labels = Math.min(needed, room * 0.3)
+  const labels = Math.min(needed, room * 0.34)
   const right = left + Math.max(room - labels, least)
   const width = Math.ceil(Math.max(options.width, right + labels + widestBox + margin))
 

@@ -4,7 +4,7 @@ import { flag, n, type Pen, text } from "./SvgPen.ts"
 import { dots } from "./SvgStyle.ts"
 import { cutToPixels, pixels } from "./TextWidth.ts"
 import { shades } from "./TimelineWaits.ts"
-import { endingWords, oneLine, plural } from "./TimelineWords.ts"
+import { oneLine, plural } from "./TimelineWords.ts"
 
 /** What the signs mean: only those that occur. */
 export const legendOf = (pen: Pen, y: number): { readonly svg: string; readonly bottom: number } => {
@@ -22,9 +22,8 @@ export const legendOf = (pen: Pen, y: number): { readonly svg: string; readonly 
     parts.push(sign(x, base), text(x + room + 5, base + 4, "muted small", label))
     x += needed
 }
-  for (const ending of ["succeeded", "failed", "died", "cancelled", "caught", "running"] as const) {
-    if (pen.endings.has(ending)) add((x, y) => pen.badge(ending, x + 7, y), 14, endingWords[ending])
-}
+  // The words for the endings stand beside their signs.
+  if (pen.bodied) add((x, y) => `<path class="rail" stroke-width="5" d="M${n(x)} ${n(y)}h20"/>`, 20, "body")
   const sample = (fill: string) => (x: number, y: number) =>
     `<rect fill="url(#${fill})" class="guide" x="${n(x)}" y="${n(y - 6)}" width="22" height="12" rx="2"/>`
   if (pen.timeline.cancels.some((cancel) => cancel.from !== undefined || cancel.told.length > 1)) {
@@ -36,5 +35,5 @@ export const legendOf = (pen: Pen, y: number): { readonly svg: string; readonly 
   const waits = [...pen.waits]
   for (const [what, fill] of waits.slice(0, shades)) add(sample(fill), 22, `waits: ${oneLine(what)}`)
   if (waits.length > shades) add(() => "", 0, `and ${plural(waits.length - shades, "other wait")}`)
-  return { svg: `<g>${parts.join("")}</g>`, bottom: base + 8 }
+  return { svg: `<g>${parts.join("")}</g>`, bottom: parts.length === 0 ? y - 10 : base + 8 }
 }

@@ -32,8 +32,8 @@ export class Pen {
   /** Patterns that are used, by id. */
   readonly defs = new Map<string, string>()
   /** What the legend has to explain. */
-  readonly endings = new Set<Ending>()
   readonly waits = new Map<string, string>()
+  bodied = false
   cleaned = false
   readied = false
   /** Cancellations whose reason is written beside their arrow. */
@@ -59,7 +59,6 @@ export class Pen {
   }
 
   badge(ending: Ending, x: number, y: number): string {
-    this.endings.add(ending)
     // Written out each time: rules of a style sheet do not reach everywhere into what `use` copies.
     return `<g transform="translate(${n(x)} ${n(y)})">${badges[ending]}</g>`
   }

@@ -68,11 +68,13 @@ class Picture {
   }
 
   private head(): string {
+    const room = this.layout.width - 2 * margin
     const summary = summaryOf(this.timeline)
-    if (this.title === undefined) return text(margin, 27, "muted", cutToPixels(summary, this.layout.width - 2 * margin, fontSize))
-    const title = cutToPixels(oneLine(this.title), this.layout.width * 0.55, 15)
-    const x = margin + pixels(title, 15) + 14
-    return text(margin, 27, "ink title", title) + text(x, 27, "muted", cutToPixels(summary, this.layout.width - margin - x, fontSize))
+    if (this.title === undefined) return text(margin, 27, "muted", cutToPixels(summary, room, fontSize))
+    const title = cutToPixels(oneLine(this.title), room * 0.55, 15)
+    const rest = cutToPixels(summary, room - pixels(title, 15) - 12, fontSize)
+    // One text, so that the words keep apart in every font.
+    return `<text x="${margin}" y="27"><tspan class="ink title">${escaped(title)}</tspan><tspan class="muted" dx="12">${escaped(rest)}</tspan></text>`
   }
 
   private grid(): string {
