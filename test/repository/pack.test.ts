@@ -87,6 +87,7 @@ describe("the package, installed beside effect", () => {
 
   it("imports nothing but itself, effect, and each optional peer in one place", () => {
     const allowed: ReadonlyArray<readonly [where: string, name: RegExp]> = [
+      ["dist/net/", /^(node:|ws$)/],
       ["dist/node/", /^(node:|piscina$)/],
       ["dist/vitest/", /^(node:|vitest$|@effect\/vitest$)/]
     ]
