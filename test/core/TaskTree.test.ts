@@ -1,4 +1,4 @@
-import { Effect, Fiber } from "effect"
+import { Context, Effect, Fiber } from "effect"
 import { CancelScope, Event, MemoryChannel, Nursery, TaskTree, Tasks, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
@@ -456,5 +456,149 @@ describe("TaskTree.record", () => {
         "closed inside Success"
       ])
     }))
+  })
+
+  const nothing = () => {}
+  const deaf: TaskTree.Recorder = {
+    opened: nothing, closed: nothing, started: nothing, ended: nothing, cancelled: nothing, waiting: nothing, resumed: nothing
+  }
+
+  it("tells who started a task, what it is, and how it came to its name", () => {
+    const started: Array<unknown> = []
+    const tell: TaskTree.Recorder = {
+      ...deaf,
+      started: (task, by) => void started.push([task.kind, task.name, task.ordinal, by?.name, by === task.block.parent])
+    }
+    const program = Nursery.open((n) => Effect.gen(function*() {
+      yield* n.startSoon(n.startSoon(Effect.void), { name: "starter" })
+      yield* n.startNow(Effect.never, { service: true, name: "heart" })
+      yield* n.startNow(Tasks.gather([Effect.void]))
+      yield* n.start((ready) => ready(1), { name: "server" })
+      const spawn = yield* (yield* n.accepting()).runtime()
+      setImmediate(() => spawn(Effect.void, { name: "from a callback" }))
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    }), { name: "work" })
+    return VirtualClock.run(program.pipe(TaskTree.record(tell))).then(() =>
+      assert.deepStrictEqual(started, [
+        ["body", "body", undefined, undefined, true],
+        ["service", "heart", undefined, "body", false],
+        ["task", "task 3", 3, "body", false],
+        ["task", "gather 0", 0, "task 3", true],
+        ["task", "server", undefined, "body", true],
+        ["task", "starter", undefined, "body", false],
+        ["task", "task 5", 5, "starter", false],
+        // It is known who made the function.
+        ["task", "from a callback", undefined, "body", false]
+      ])
+    )
+  })
+
+  it("gives each task that is recorded a number of its own, which it keeps, and none to others", () => {
+    const seen: Array<TaskTree.TaskInfo> = []
+    const ids: Array<number> = []
+    const tell: TaskTree.Recorder = {
+      ...deaf,
+      started: (task) => {
+        seen.push(task)
+        ids.push(task.id)
+      },
+      ended: (task) => assert.strictEqual(task.id, ids[seen.indexOf(task)])
+    }
+    const many = Nursery.open((n) => Effect.forEach(Array.from({ length: 100 }), () => n.startSoon(Effect.yieldNow)))
+    let around = 0
+    const program = Nursery.open((n) => n.startSoon(Effect.andThen(
+      many.pipe(TaskTree.record(tell)),
+      Effect.sync(() => around = seen[0]!.block.parent!.id)
+    )))
+    return VirtualClock.run(program).then(() => {
+      assert.strictEqual(ids.length, 101)
+      assert.strictEqual(new Set(ids).size, 101)
+      assert.isTrue(ids.every((id, i) => id > 0 && (i === 0 || id > ids[i - 1]!)))
+      assert.deepStrictEqual(seen.map((task) => task.id), ids)
+      assert.strictEqual(around, 0)
+    })
+  })
+
+  it("tells of a task's cleanup when it does not end at once, and what it is in", () => {
+    const events: Array<string> = []
+    const tell: TaskTree.Recorder = {
+      ...deaf,
+      cancelled: (target) => void events.push(`cancelled ${target.name}`),
+      cleanupBegan: (task, doing, span) => void events.push(`${task.name}: ${doing}${span === undefined ? "" : ` in ${span}`}`),
+      ended: (task) => void events.push(`ended ${task.name}`)
+    }
+    const program = Nursery.open((n) => Effect.gen(function*() {
+      yield* n.startNow(Effect.never.pipe(Effect.onInterrupt(() => Effect.void)), { name: "quick" })
+      yield* n.startNow(Effect.never.pipe(Effect.onInterrupt(() => Effect.sleep(1).pipe(Effect.withSpan("bye")))), { name: "slow" })
+      yield* n.startNow(Effect.uninterruptible(Effect.sleep(2)), { name: "deaf" })
+      yield* n.startNow(Effect.uninterruptible(Nursery.open(() => Effect.sleep(3))), { name: "deaf nursery" })
+      yield* n.startNow(CancelScope.shield(Effect.sleep(4)), { name: "sheltered" })
+      yield* n.startNow(Nursery.open((m) => m.startNow(Effect.never.pipe(Effect.onInterrupt(() => Effect.sleep(5))), { name: "leaf" })), { name: "waits below" })
+      yield* n.cancelTasks()
+    }))
+    return VirtualClock.run(program.pipe(TaskTree.record(tell))).then(() =>
+      assert.deepStrictEqual(events.filter((event) => !event.endsWith(" body")), [
+        "cancelled quick", "ended quick",
+        "cancelled slow", "slow: finalizer in bye",
+        "cancelled deaf", "deaf: uninterruptible",
+        "cancelled deaf nursery", "deaf nursery: uninterruptible",
+        "cancelled sheltered", "sheltered: shield",
+        "cancelled waits below",
+        "cancelled leaf", "leaf: finalizer",
+        "ended slow", "ended deaf", "ended deaf nursery", "ended sheltered",
+        "ended leaf", "ended waits below"
+      ])
+    )
+  })
+
+  it("tells that a task has moved, from the block of `start` to the nursery", () => {
+    const events: Array<string> = []
+    const tell: TaskTree.Recorder = {
+      ...deaf,
+      moved: (task, from) => void events.push(`${task.name}: ${from.kind} ${from.name} to ${task.block.kind} ${task.block.name}`)
+    }
+    const program = Nursery.open((n) => Effect.gen(function*() {
+      yield* n.startSoon(Effect.void)
+      yield* n.start((ready) => ready(1), { name: "server" })
+    }), { name: "work" })
+    return VirtualClock.run(program.pipe(TaskTree.record(tell))).then(() =>
+      assert.deepStrictEqual(events, ["server: start server to nursery work"])
+    )
+  })
+
+  it("lets a recorder give services to a task, and several one after the other", () => {
+    const Names = Context.Reference<string>("test/Names", { defaultValue: () => "" })
+    const giving = (name: string): TaskTree.Recorder => ({
+      ...deaf,
+      contextOf: (task, context) => task.kind === "body" ? context : Context.add(context, Names, `${Context.get(context, Names)}${name}`)
+    })
+    const seen: Array<string> = []
+    const look = Effect.map(Names, (name) => void seen.push(name))
+    const program = Nursery.open((n) => Effect.gen(function*() {
+      yield* look
+      yield* n.startNow(look)
+      yield* n.startNow(Tasks.gather([look]))
+    }))
+    return VirtualClock.run(program.pipe(TaskTree.record(giving("b")), TaskTree.record(deaf), TaskTree.record(giving("a")))).then(() =>
+      assert.deepStrictEqual(seen, ["", "ab", "abab"])
+    )
+  })
+
+  it("tells all recorders around an effect, the outer one first, and each once", () => {
+    const events: Array<string> = []
+    const tell = (name: string): TaskTree.Recorder => ({
+      ...deaf,
+      opened: (block) => void events.push(`${name}: opened ${block.name}`),
+      closed: (block) => void events.push(`${name}: closed ${block.name}`)
+    })
+    const [outer, inner] = [tell("outer"), tell("inner")]
+    const block = (name: string) => Nursery.open(() => Effect.void, { name })
+    const both = block("two").pipe(TaskTree.record(outer), TaskTree.record(inner))
+    return VirtualClock.run(Effect.andThen(block("one"), both).pipe(TaskTree.record(outer))).then(() =>
+      assert.deepStrictEqual(events, [
+        "outer: opened one", "outer: closed one",
+        "outer: opened two", "inner: opened two", "outer: closed two", "inner: closed two"
+      ])
+    )
   })
 })
