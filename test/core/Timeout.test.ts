@@ -234,6 +234,41 @@ describe("C06: nested limits", () => {
     }))
 })
 
+describe("P04: the system's clock, set by an hour", () => {
+  const hour = 3_600_000
+  const setBy = (millis: number) => Effect.sync(() => vi.setSystemTime(Date.now() + millis))
+  /** On the live clock, with a system clock that can be set. */
+  const live = <A>(effect: Effect.Effect<A>): Promise<A> => {
+    vi.useFakeTimers({ toFake: ["Date"] })
+    return Effect.runPromise(effect).finally(() => vi.useRealTimers())
+  }
+
+  for (const [words, millis] of [["forwards", hour], ["backwards", -hour]] as const) {
+    it(`${words} does not bring a limit of half an hour nearer, nor put off one of 20 ms`, () =>
+      live(Effect.gen(function*() {
+        const body = Effect.gen(function*() {
+          yield* Effect.sleep(1)
+          yield* setBy(millis)
+          return yield* Timeout.moveOnAfter(Effect.andThen(Effect.sleep(1), Effect.never), 20)
+        })
+        const wall = Date.now()
+        assert.deepStrictEqual(yield* Timeout.moveOnAfter(body, "30 minutes"), Option.some(Option.none()))
+        // It was set while a limit was running, or else this would show nothing.
+        assert.isAbove(Math.abs(Date.now() - wall), hour / 2)
+      })))
+
+    it(`${words} while a limit runs does not move it, nor the grace of a stop`, () =>
+      live(Effect.gen(function*() {
+        const before = yield* Timeout.now
+        assert.deepStrictEqual(yield* Timeout.moveOnAfter(Effect.andThen(setBy(millis), Effect.never), 20), Option.none())
+        const stopped = yield* CancelScope.open((scope) =>
+          Effect.andThen(scope.stop({ grace: 20 }), Effect.andThen(setBy(millis), Effect.never)))
+        assert.strictEqual(stopped._tag, "Failure")
+        assert.isBelow((yield* Timeout.now) - before, hour / 2)
+      })))
+  }
+})
+
 describe("Time in a long cascade", () => {
   // BUG (Cascade.ts, pause): after 2,048 wake-ups the rest goes to a dispatcher that the clock does not
   // know when no fiber is running, so the clock finds everything blocked and jumps.

@@ -10,15 +10,20 @@ const start = (name: string, options: Readonly<Record<string, unknown>> = {}, mo
 
 const run = (name: string, options?: Readonly<Record<string, unknown>>, more?: StartOptions): Promise<Ended> => start(name, options, more).ended
 
-/** Starts it, and sends the signals one after the other, each when it has printed what stands before it. */
-const runWith = async (name: string, options: Readonly<Record<string, unknown>>, ...steps: ReadonlyArray<readonly [prints: string, signal: NodeJS.Signals]>) => {
-  const program = start(name, options)
+type Step = readonly [prints: string, signal: NodeJS.Signals]
+
+/** Sends the signals one after the other, each when the program has printed what stands before it. */
+const signalled = async (program: Started, steps: ReadonlyArray<Step>): Promise<Ended> => {
   for (const [text, signal] of steps) {
     await program.prints(text)
     program.kill(signal)
   }
   return await program.ended
 }
+
+const runWith = (name: string, options: Readonly<Record<string, unknown>>, ...steps: ReadonlyArray<Step>) => signalled(start(name, options), steps)
+
+const byNpm = { env: { npm_lifecycle_event: "example" } }
 
 const saysNothing = (text: string) => assert.strictEqual(text, "")
 const noStackTrace = (ended: Ended) => assert.notMatch(ended.stderr + ended.stdout, /^ +at .*(node_modules|src\/|node:)/m)
@@ -208,23 +213,15 @@ describe("P01: Main.run, with two signals", slowly, () => {
   })
 
   it("takes the one that npm run sends after Ctrl-C for the same", async () => {
-    const program = start("serves", { grace: "1 minute" }, { env: { npm_lifecycle_event: "example" } })
-    await program.prints("ready")
-    program.kill("SIGINT")
-    await program.prints("no more requests")
-    program.kill("SIGINT")
-    assert.strictEqual((await program.ended).code, 0)
+    const { code, stdout } = await run("echoed", { grace: "1 minute" }, byNpm)
+    assert.strictEqual(stdout, "no more requests\nrequest answered\n")
+    assert.strictEqual(code, 0)
+    assert.strictEqual((await run("echoed", { grace: "1 minute" })).code, 130)
   })
 
   it("ends one that npm run has started with a signal that comes later", async () => {
-    const program = start("deaf", { grace: "1 hour" }, { env: { npm_lifecycle_event: "example" } })
-    await program.prints("ready")
-    program.kill("SIGINT")
-    await program.prints("stopping")
-    // Later than npm would be; what is measured is only that it ends.
-    await new Promise((resolve) => setTimeout(resolve, 600))
-    program.kill("SIGINT")
-    assert.strictEqual((await program.ended).code, 130)
+    const program = start("deaf", { grace: "1 hour" }, byNpm)
+    assert.strictEqual((await signalled(program, [["ready", "SIGINT"], ["stopping", "SIGINT"]])).code, 130)
   })
 })
 

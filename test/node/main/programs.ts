@@ -27,6 +27,13 @@ function failInCallback(): never {
 
 const lines = (n: number) => Effect.forEach(Array.from({ length: n }, (_, i) => i), (i) => Console.log(`line ${i}`), { discard: true })
 
+/** A request in flight, and no more of them when it is asked to stop. */
+const serve = Nursery.open((n) => Effect.gen(function*() {
+  yield* n.startNow(Effect.sleep(400).pipe(Effect.andThen(Console.log("request answered"))), { name: "request" })
+  const next = yield* CancelScope.untilStopping(Effect.never)
+  if (Option.isNone(next)) yield* Console.log("no more requests")
+}))
+
 const programs: Record<string, Effect.Effect<unknown, unknown>> = {
   nothing: Effect.void,
   succeeds: Effect.sleep(5).pipe(Effect.andThen(Console.log("done")), Effect.as(42)),
@@ -42,12 +49,15 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
     yield* Effect.sleep(20)
     yield* Console.log("drained")
   }).pipe(cleaned),
-  serves: Nursery.open((n) => Effect.gen(function*() {
-    yield* n.startNow(Effect.sleep(400).pipe(Effect.andThen(Console.log("request answered"))), { name: "request" })
-    yield* ready
-    const next = yield* CancelScope.untilStopping(Effect.never)
-    if (Option.isNone(next)) yield* Console.log("no more requests")
-  })),
+  serves: Effect.andThen(ready, serve),
+  /** Gets the same signal twice, as close together as can be. */
+  echoed: Effect.gen(function*() {
+    yield* Effect.sync(() => setTimeout(() => {
+      process.kill(process.pid, "SIGINT")
+      setTimeout(() => process.kill(process.pid, "SIGINT"), 1)
+    }, 5))
+    yield* serve
+  }),
   stopsAndFails: Effect.andThen(ready, CancelScope.whenStopping).pipe(Effect.andThen(Effect.fail("could not save"))),
   deaf: deaf.pipe(cleaned),
   cleanupFails: deaf.pipe(Effect.onExit(() => Effect.fail("could not save"))),
