@@ -17,6 +17,7 @@ const session = Nursery.open((n) =>
 
     // Nobody reads the log any more, so this waits until its own limit is over.
     const flush = log.send("last words").pipe(
+      Effect.ignore,
       Timeout.moveOnAfter("300 millis", { name: "flush" }),
       CancelScope.shield
     )
