@@ -8,7 +8,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -106,7 +105,7 @@ export const start = <R = never>(options?: Options<R>): Effect.Effect<void, neve
       Effect.sync(() =>
         new LoopWatcher(millis, {
           blocked: (report) => hear(Effect.suspend(() => handle(report))),
-          failed: (error) => hear(Effect.logWarning("The event loop is not watched any more", Cause.die(error)))
+          failed: (error) => hear(Effect.logWarning(`The event loop is not watched: ${String(error)}`))
         })
       ),
       (watcher) => Effect.promise(() => watcher.stop())

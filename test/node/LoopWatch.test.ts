@@ -89,6 +89,16 @@ describe("LoopWatch.start", slowly, () => {
     assert.deepInclude(first, { path: [], frames: [] })
   })
 
+  it("names nobody where Node may not use its inspector, and says so where it may not start threads", async () => {
+    const restricted = ["--permission", "--allow-fs-read=*", "--no-warnings"]
+    const blind = await start("test/node/main/blockers.ts", ["body"], { node: [...restricted, "--allow-worker"] }).ended
+    assert.strictEqual(blind.code, 0)
+    assert.match(blind.stdout, /^\{"millis":\d+,"path":\[\],"frames":\[\]\}\n/)
+    const none = await start("test/node/main/blockers.ts", ["notWatched"], { node: restricted }).ended
+    assert.strictEqual(none.code, 0)
+    assert.include(none.stdout, "The event loop is not watched: Error: Access to this API has been restricted")
+  })
+
   it("complains about a threshold that is none", async () => {
     for (const [threshold, got] of [[0, "0"], [Infinity, "Infinity"]] as const) {
       const exit = await Effect.runPromiseExit(Effect.scoped(LoopWatch.start({ threshold })))

@@ -1,6 +1,6 @@
 /** The thread that watches another thread's event loop. Started by LoopWatch; imports nothing but Node. */
 import { writeSync } from "node:fs"
-import { Session } from "node:inspector"
+import type { Session } from "node:inspector"
 import { parentPort, workerData } from "node:worker_threads"
 import type { Report, Sample, Setup } from "./LoopSample.ts"
 
@@ -29,17 +29,15 @@ let due = process.hrtime.bigint()
 /** A sign of life after which this thread was not running either, so that nothing follows from its age. */
 let unknown: bigint | undefined
 
-const session = ((): Session | undefined => {
-  if (question === undefined) return undefined
-  try {
-    const session = new Session()
-    session.connectToMainThread()
-    return session
-  } catch {
-    // A Node without an inspector, or without the permission to use it: then nobody is named.
-    return undefined
-  }
-})()
+// Loaded only when it is used: there are builds of Node without it.
+const connected = async (): Promise<Session> => {
+  const { Session } = await import("node:inspector")
+  const session = new Session()
+  session.connectToMainThread()
+  return session
+}
+
+const session = question === undefined ? undefined : await connected()
 
 const ask = (): void => {
   if (session === undefined || asking) return

@@ -22,17 +22,20 @@ export const thresholdMillisOf = (what: string, input: Duration.Input): number =
   throw new RangeError(`Expected \`${what}\` to be a time from 1 millisecond and up, got ${String(millis)} milliseconds`)
 }
 
+// The inspector can be connected to the main thread only, and Node aborts the process where it is not permitted to.
+const canAsk = (): boolean => isMainThread && process.features.inspector && process.permission?.has("inspector") !== false
+
 /** It keeps a few short strings. */
 const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 }
 
 export interface Hearer {
   readonly blocked: (report: Report) => void
-  /** The thread that watches has died, and says no more. */
+  /** There is no thread that watches, or it has died. */
   readonly failed: (error: unknown) => void
 }
 
 export class LoopWatcher {
-  private readonly worker: Worker
+  private readonly worker: Worker | undefined
   private readonly timer: NodeJS.Timeout
   private readonly id = ++count
   /** When it watches. */
@@ -48,16 +51,22 @@ export class LoopWatcher {
       beats,
       thresholdMillis,
       intervalMillis,
-      // The inspector can be connected to the main thread only.
-      question: isMainThread ? `globalThis[Symbol.for(${JSON.stringify(registry)})][${this.id}]()` : undefined
+      question: canAsk() ? `globalThis[Symbol.for(${JSON.stringify(registry)})][${this.id}]()` : undefined
     }
     beat()
     // Neither keeps the process alive.
     this.timer = setInterval(beat, intervalMillis).unref()
-    // Without the loaders and conditions of this process: it imports nothing but Node.
-    const worker = this.worker = new Worker(watchdogFile, { workerData: setup, execArgv: [], name: "loop watch", resourceLimits })
-    worker.unref()
-    this.ready = new Promise((resolve) => {
+    try {
+      // Without the loaders and conditions of this process: it imports nothing but Node.
+      this.worker = new Worker(watchdogFile, { workerData: setup, execArgv: [], name: "loop watch", resourceLimits })
+    } catch (error) {
+      // Not permitted, or no memory for a thread.
+      hearer.failed(error)
+      this.worker = undefined
+    }
+    const { worker } = this
+    worker?.unref()
+    this.ready = worker === undefined ? Promise.resolve() : new Promise((resolve) => {
       worker.on("message", (message: Report | "ready") => {
         if (message === "ready") resolve()
         else hearer.blocked(message)
@@ -72,6 +81,6 @@ export class LoopWatcher {
   async stop(): Promise<void> {
     clearInterval(this.timer)
     delete questions[this.id]
-    await this.worker.terminate()
+    await this.worker?.terminate()
   }
 }

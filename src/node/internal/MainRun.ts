@@ -101,7 +101,7 @@ export class MainRun implements StandardOutput.OutputListener {
   private watchLoop(thresholdMillis: number): void {
     const watcher = new LoopWatcher(thresholdMillis, {
       blocked: (report) => Screen.tell(wordsOf(report)),
-      failed: (error) => Screen.tell(`The event loop is not watched any more: ${String(error)}`)
+      failed: (error) => Screen.tell(`The event loop is not watched: ${String(error)}`)
     })
     this.undo.push(() => void watcher.stop())
   }

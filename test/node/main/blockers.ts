@@ -81,6 +81,7 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
     yield* LoopWatch.start()
     yield* say({ watching: true })
   }).pipe(Effect.scoped, Effect.andThen(say({ ended: true }))),
+  notWatched: Effect.sleep(50).pipe(Effect.provide(LoopWatch.layer())),
   inWorker: Effect.callback<void>((resume) => {
     new Worker(new URL(import.meta.url), { argv: ["body"], execArgv: process.execArgv }).on("exit", () => resume(Effect.void))
   })

@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv
   /** A command line for the shell, in which `"$@"` is the program. */
   readonly shell?: string
+  /** More options of Node. */
+  readonly node?: ReadonlyArray<string>
   /** Do not read its standard output. */
   readonly unread?: boolean
 }
@@ -45,7 +47,7 @@ export const plainEnv = (more?: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
 }
 
 export const start = (file: string, args: ReadonlyArray<string> = [], options: StartOptions = {}): Started => {
-  const command = [process.execPath, ...nodeArguments(file, args)]
+  const command = [process.execPath, ...options.node ?? [], ...nodeArguments(file, args)]
   const [name, ...rest] = options.shell === undefined ? command : ["bash", "-c", options.shell, "bash", ...command]
   // A group of its own, so that the watchdog ends whatever it has started.
   const child = spawn(name!, rest, { cwd: root, env: plainEnv(options.env), stdio: ["ignore", "pipe", "pipe"], detached: true })
@@ -55,7 +57,7 @@ export const start = (file: string, args: ReadonlyArray<string> = [], options: S
   let overdue = false
   const changed = new Set<() => void>()
   const change = () => {
-    for (const look of [...changed]) look()
+    for (const look of changed) look()
   }
   child.stdout.setEncoding("utf8")
   if (options.unread !== true) {
