@@ -273,8 +273,9 @@ class Builder {
     const key = `cancelled ${reason.source} ${reason.scope} ${reason.by} ${reason.at} ${reason.fiberId} ${reason.message}`
     const row = target._tag === "block" ? this.block(target.id) : this.member(target.id).row
     let cancel = this.cancelOf.get(key)
-    // All who are told at one time are told in one step. Later come the services of a nursery.
-    const atOnce = cancel !== undefined && cancel.at.at === nanos(at - this.first)
+    // All who are told at one time are told in one step. Later come the services of a
+    // nursery, and tasks that had been accepted and begin only to end.
+    const atOnce = cancel !== undefined && cancel.at.at === nanos(at - this.first) && row.begin.step <= cancel.at.step
     const moment = atOnce ? cancel!.at : this.moment(at, key, key)
     // A block is told once for each cancellation, before anybody in it.
     if (cancel === undefined || (target._tag === "block" && cancel.to !== row)) {

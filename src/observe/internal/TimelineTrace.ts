@@ -95,8 +95,12 @@ class Trace {
 
   private slice(home: Home, parent: Slice | undefined, begin: Moment, end: Moment | undefined, name: string, cat: string, args: Args): Slice {
     const until = this.ts(end ?? { at: this.timeline.millis, step: this.timeline.steps })
-    // At the very end of what it is in, it would stand out.
-    const ts = Math.min(this.ts(begin), parent === undefined ? Infinity : Math.max(parent.ts, rounded(parent.end - shortest)))
+    const at = this.ts(begin)
+    // What takes no time ends at its moment, as others do that end then: at the very
+    // end of what it is in it would stand out, and an arrow to one of them would have to go back in time.
+    const ts = parent !== undefined
+      ? Math.min(at, Math.max(parent.ts, rounded(parent.end - shortest)))
+      : until <= at ? Math.max(0, rounded(at - shortest)) : at
     const level = parent === undefined ? 0 : parent.level + 1
     const slice: Slice = { parent, name, cat, args, ts, end: Math.max(until, rounded(ts + shortest)), level, track: undefined }
     home.slices.push(slice)
@@ -161,10 +165,11 @@ class Trace {
     for (const told of cancel.told) {
       const to = this.sliceOf[told.row]!
       if (to.track === from.track) continue
-      const id = ++this.arrows
       // An arrow begins and ends inside of slices, and most of these end right here.
-      const begin = rounded(Math.min(ts, from.end - shortest, to.end - shortest))
+      const begin = rounded(Math.max(from.ts, Math.min(ts, from.end - shortest, to.end - shortest)))
       const end = rounded(Math.max(begin, Math.min(this.ts(told.at), to.end - shortest)))
+      if (end >= to.end) continue
+      const id = ++this.arrows
       this.events.push(
         { ph: "s", id, name, cat: "cancel", pid, tid: from.track!.tid, ts: begin },
         { ph: "f", bp: "e", id, name, cat: "cancel", pid, tid: to.track!.tid, ts: end }
