@@ -91,6 +91,8 @@ interface Draft {
   readonly cut: boolean
   body: { begin: Moment; end: Moment | undefined; outcome: Outcome | undefined } | undefined
   ready: Moment | undefined
+  /** When it was told to stop. */
+  told: Moment | undefined
   readonly waits: Array<{ readonly label: string; readonly begin: Moment; end: Moment | undefined }>
   readonly cleanups: Array<{ readonly what: string; readonly begin: Moment; end: Moment | undefined }>
   readonly children: Array<Draft>
@@ -141,7 +143,7 @@ class Builder {
     const draft: Draft = {
       kind, name, parent, begin, cut,
       startedBy: undefined, end: undefined, outcome: undefined, caught: false, body: undefined,
-      ready: undefined, waits: [], cleanups: [], children: []
+      ready: undefined, told: undefined, waits: [], cleanups: [], children: []
     }
     ;(parent === undefined ? this.roots : parent.children).push(draft)
     return draft
@@ -225,7 +227,8 @@ class Builder {
       }
       case "ended": {
         const { block, kind, row } = this.member(event.task)
-        const at = this.moment(event.at, kind === "body" ? `ended in ${block}` : `ended ${event.task}`)
+        const key = kind === "body" ? `ended in ${block}` : `ended ${event.task}`
+        const at = this.moment(event.at, key, `cleanupEnded ${event.task}`)
         if (kind === "body" && row.body !== undefined) {
           row.body.end = at
           row.body.outcome = event.outcome
@@ -239,15 +242,18 @@ class Builder {
         return this.cancelled(event)
       }
       case "cleanupBegan": {
-        const cleanup = { what: event.what, begin: this.moment(event.at, "cleanupBegan"), end: undefined }
-        this.member(event.task).row.cleanups.push(cleanup)
+        const { row } = this.member(event.task)
+        // It is held from the moment in which it was told.
+        const atOnce = row.told?.at === nanos(event.at - this.first)
+        const cleanup = { what: event.what, begin: atOnce ? row.told! : this.moment(event.at, "cleanupBegan"), end: undefined }
+        row.cleanups.push(cleanup)
         const open = this.cleaning.get(event.task)
         if (open === undefined) this.cleaning.set(event.task, [cleanup])
         else open.push(cleanup)
         return
       }
       case "cleanupEnded": {
-        const at = this.moment(event.at, "cleanupEnded")
+        const at = this.moment(event.at, `cleanupEnded ${event.task}`)
         const cleanup = this.cleaning.get(event.task)?.pop()
         if (cleanup !== undefined) cleanup.end = at
         return
@@ -284,6 +290,7 @@ class Builder {
       this.cancels.push(cancel)
     }
     if (!cancel.told.has(row)) cancel.told.set(row, moment)
+    if (target._tag === "task") row.told ??= moment
   }
 
   finish(last: number): Timeline {
