@@ -106,6 +106,13 @@ describe("C16: Main.run with blockedAfter", slowly, () => {
     assert.match(stderr, /The event loop was blocked for \d+ ms by images › resize\n {2}at test\/node\/main\/programs\.ts:/)
   })
 
+  // Node waits for a connected inspector when a process ends, and says so.
+  it("does not hold up the end of the process", async () => {
+    const { code, stderr } = await run("blocksAndFails", { blockedAfter: "100 millis" })
+    assert.strictEqual(code, 1)
+    assert.notInclude(stderr, "debugger")
+  })
+
   it("says nothing without it", async () => {
     saysNothing((await run("blocks")).stderr)
   })
@@ -267,6 +274,14 @@ describe("Main.run, when something throws outside of all tasks", slowly, () => {
     assert.strictEqual(code, 1)
     assert.strictEqual(stdout, "ready\ncleaned up\n")
     assert.include(stderr, "└─ unhandled rejection\n      └─ Error: nobody caught this (defect)")
+  })
+
+  it("ends with 1 also when the program is over by then and only its output has to go out", async () => {
+    const program = start("throwsWhenOver", {}, { shell: `"$@" | (sleep 1; wc -l); exit \${PIPESTATUS[0]}` })
+    const { code, stderr, stdout } = await program.ended
+    assert.strictEqual(stdout.trim(), "100000")
+    assert.include(stderr, "TypeError: thrown in a callback (defect)")
+    assert.strictEqual(code, 1)
   })
 
   it("ends also when the cleanup hangs", async () => {

@@ -1,6 +1,5 @@
 /** The thread that watches another thread's event loop. Started by LoopWatch; imports nothing but Node. */
 import { writeSync } from "node:fs"
-import type { Session } from "node:inspector"
 import { parentPort, workerData } from "node:worker_threads"
 import type { Report, Sample, Setup } from "./LoopSample.ts"
 
@@ -30,19 +29,16 @@ let due = process.hrtime.bigint()
 let unknown: bigint | undefined
 
 // Loaded only when it is used: there are builds of Node without it.
-const connected = async (): Promise<Session> => {
-  const { Session } = await import("node:inspector")
-  const session = new Session()
-  session.connectToMainThread()
-  return session
-}
+const inspector = question === undefined ? undefined : await import("node:inspector")
 
-const session = question === undefined ? undefined : await connected()
-
+/** Connected only for the question: a process that ends waits for every session that is, and says so. */
 const ask = (): void => {
-  if (session === undefined || asking) return
+  if (inspector === undefined || asking) return
   asking = true
+  const session = new inspector.Session()
+  session.connectToMainThread()
   session.post("Runtime.evaluate", { expression: question!, returnByValue: true }, (error, answer) => {
+    session.disconnect()
     asking = false
     const text = error === null && answer.exceptionDetails === undefined ? answer.result.value as unknown : undefined
     if (typeof text !== "string" || episode === undefined) return

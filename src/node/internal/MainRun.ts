@@ -164,8 +164,10 @@ export class MainRun implements StandardOutput.OutputListener {
   /** Something outside of all tasks has thrown: nobody knows what state the program is in. */
   private crashed(error: unknown, origin: string): void {
     const where = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception"
-    if (this.crashes.length < mostCrashes) this.crashes.push(named(Cause.makeDieReason(error), "process", where) as Cause.Die)
-    if (this.state._tag === "Running" || this.state._tag === "Stopping") this.cancel(where)
+    const crash = named(Cause.makeDieReason(error), "process", where) as Cause.Die
+    if (this.crashes.length < mostCrashes) this.crashes.push(crash)
+    if (this.state._tag === "Ended") Screen.tellFailures(Cause.fromReasons([crash]))
+    else if (this.state._tag !== "Cancelled") this.cancel(where)
   }
 
   // In a pipeline Ctrl-C ends the reader, too: then the program has its grace all the same.
@@ -211,8 +213,10 @@ export class MainRun implements StandardOutput.OutputListener {
   private exit(code: number): void {
     this.state = { _tag: "Ended" }
     StandardOutput.flush(this.signal === undefined ? Infinity : this.limits.cleanup).then(() => {
-      if (code === 0 && !this.lost && this.signal === undefined) return this.leave()
-      process.exit(code === 0 ? process.exitCode || Number(this.lost) : code)
+      // Something may have gone wrong since.
+      const failed = this.lost || this.crashes.length > 0
+      if (code === 0 && !failed && this.signal === undefined) return this.leave()
+      process.exit(code === 0 ? process.exitCode || Number(failed) : code)
     })
   }
 }

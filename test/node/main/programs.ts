@@ -87,6 +87,7 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
   rejects: Effect.andThen(Effect.sync(() => void Promise.reject(new Error("nobody caught this"))), deaf).pipe(cleaned),
   throwsAndHangs: Effect.andThen(Effect.sync(() => setTimeout(failInCallback, 5)), deaf).pipe(Effect.ensuring(Effect.never)),
   manyLines: lines(200_000),
+  throwsWhenOver: Effect.andThen(lines(100_000), Effect.sync(() => setTimeout(failInCallback, 100))),
   endlessLines: Effect.andThen(lines(100), Effect.sleep(1)).pipe(Effect.forever, Effect.ensuring(Effect.sync(() => process.stderr.write("cleaned up\n")))),
   writes: Effect.sync(() => process.stdout.write("a line\n")).pipe(Effect.andThen(Effect.sleep(1)), Effect.repeat({ times: 50 })),
   writesAndStops: Effect.gen(function*() {
@@ -96,6 +97,11 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
     yield* Effect.sleep(1).pipe(Effect.andThen(Effect.sync(() => process.stdout.write("a line\n"))), Effect.repeat({ times: 200 }))
     yield* Effect.sync(() => process.stderr.write("drained\n"))
   }),
+  blocksAndFails: Effect.sync(() => {
+    const end = performance.now() + 500
+    while (performance.now() < end);
+    throw new TypeError("after a long time")
+  }).pipe(Effect.delay(200)),
   blocks: Nursery.open((n) => n.startSoon(Effect.sync(() => {
     const end = performance.now() + 600
     while (performance.now() < end);
