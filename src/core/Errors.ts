@@ -8,6 +8,7 @@
  * | {@link EndOfChannel} | no more values will come; not a failure of anything |
  * | {@link Busy} | two users at once of something that serves one |
  * | {@link TooSlow} | a deadline passed |
+ * | {@link TooLong} | the peer sent more than was allowed |
  * | {@link NurseryClosed}, {@link NotStarted}, {@link AlreadyStarted} | a bug in the program: thrown as defects |
  */
 import * as Data from "effect/Data"
@@ -156,6 +157,26 @@ export class Busy extends Data.TaggedError("Busy")<{
 }> {
   override get message(): string {
     return `${this.what} is in use by ${this.holder}`
+  }
+}
+
+/**
+ * Something that came in is longer than the limit that was set for it, so it was
+ * not taken.
+ *
+ * It is found out before much more than the limit is held in memory. The stream
+ * that it came from is as it was; mostly the sensible thing is to close it.
+ *
+ * @since 0.1.0
+ */
+export class TooLong extends Data.TaggedError("TooLong")<{
+  /** What is too long, such as `a line from tcp 127.0.0.1:5000`. */
+  readonly what: string
+  /** The limit, in bytes unless `what` says otherwise. */
+  readonly limit: number
+}> {
+  override get message(): string {
+    return `${this.what} is longer than the limit of ${this.limit}; raise the limit or refuse the peer`
   }
 }
 

@@ -1,0 +1,4 @@
+/** The transport of Node. */
+import type { Network } from "../Network.ts"
+
+export declare const nodeNetwork: Network
