@@ -100,6 +100,7 @@ export const toHtml = (timeline: Timeline, options: Options = {}): string => {
 <meta name="color-scheme" content="light dark">
 <title>${escaped(title)} · ${escaped(summaryOf(timeline))}</title>
 <style>${style}</style>
+<noscript><style>body{overflow:auto}.tools,main,#panel{display:none}</style></noscript>
 </head>
 <body>
 <header>

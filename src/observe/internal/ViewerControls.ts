@@ -211,7 +211,13 @@ const nextFound = (by) => {
 const nextEnding = (ending) => {
   const matching = rows.filter((row) => row.ending === ending && !row.isBlock)
   const next = matching.find((row) => row.id > state.selected) ?? matching[0]
-  if (next !== undefined) { select(next.id); showTab("details") }
+  if (next === undefined) return
+  select(next.id, { show: false })
+  showTab("details")
+  // It is the end that is of interest.
+  const end = endValue(next)
+  const length = state.to - state.from
+  if (end < state.from || end > state.to - length * 0.1) moveTo(end - length * 0.7, end + length * 0.3)
 }
 
 const setAxis = (axis) => {
@@ -272,7 +278,7 @@ const begin = () => {
   setUpTree()
   setUpTools()
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); draw() })
-  const widest = rows.slice(0, 2000).reduce((most, row) => Math.max(most, Math.min(row.depth, 12) * 13 + row.title.length * 7.2 + 50), 150)
+  const widest = rows.slice(0, 2000).reduce((most, row) => Math.max(most, Math.min(row.depth, 12) * 13 + row.title.length * 7.8 + 58), 150)
   document.documentElement.style.setProperty("--names", Math.round(Math.min(widest, innerWidth * 0.3, 420)) + "px")
   state.visible = visibleOf(data, state.collapsed)
   layoutCancels()

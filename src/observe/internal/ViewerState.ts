@@ -21,11 +21,11 @@ const xOf = (at) => (at - state.from) / (state.to - state.from) * state.width
 const atOf = (x) => state.from + x / state.width * (state.to - state.from)
 
 /** Room for the words behind the bars that end last. */
-const labelRoom = 190
+const labelRoom = () => Math.min(190, state.width * 0.36)
 
 const fitted = () => {
   const extent = extentNow()
-  const scale = extent / Math.max(state.width - labelRoom - 18, 80)
+  const scale = extent / Math.max(state.width - labelRoom() - 18, 80)
   return [-18 * scale, -18 * scale + state.width * scale]
 }
 
@@ -60,7 +60,7 @@ const zoomTo = (row) => {
   const from = value(row.begin)
   const to = endValue(row)
   const length = Math.max(to - from, extentNow() / 1000)
-  moveTo(from - length * 0.1, to + length * 0.1 + length * labelRoom / state.width)
+  moveTo(from - length * 0.1, to + length * 0.1 + length * labelRoom() / state.width)
 }
 
 const relay = () => {

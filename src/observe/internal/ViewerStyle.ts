@@ -68,7 +68,7 @@ ${Object.keys(light.endings).map((ending) => `.${ending}{color:var(--${ending})}
 .tabs .close{margin-left:auto}
 .pages{flex:1;overflow:auto;min-height:0}
 .page{padding:8px 14px}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:100%;min-width:620px}
 th{text-align:left;font-weight:600;color:var(--muted);position:sticky;top:0;background:var(--card)}
 th,td{padding:3px 12px 3px 0;vertical-align:top;border-bottom:1px solid var(--grid)}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
