@@ -43,7 +43,7 @@ if (chosen.length === 0) {
 }
 
 const sizesOf = ({ n, repeat = 1, warm }: Side): Sizes => {
-  const size = options.quick ? Math.max(Math.ceil(n / 10), 100) : n
+  const size = options.quick ? Math.min(n, Math.max(Math.ceil(n / 10), 100)) : n
   return { n: size, repeat, warm: Math.min(warm ?? Math.ceil(n / 50), size) }
 }
 

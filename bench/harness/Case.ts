@@ -2,9 +2,13 @@
 
 /**
  * Does `n` operations and returns how many of them it has really done, so that a side that loses work
- * cannot win. `mark` begins a second, inner measurement that lasts until the end.
+ * cannot win. `mark` begins a second, inner measurement that lasts until the end. `tell` gives a figure
+ * that is not time per operation; of several the median counts.
  */
-export type Run = (n: number, mark: () => void) => Promise<number>
+export type Run = (n: number, mark: () => void, tell: Tell) => Promise<number>
+
+/** `what` says what the figure is, with its unit. */
+export type Tell = (what: string, figure: number) => void
 
 export interface Side {
   /** Operations in one timed section. */
@@ -35,6 +39,8 @@ export interface Row {
   readonly wallNs: number
   /** CPU nanoseconds of each round. */
   readonly rounds: ReadonlyArray<number>
+  /** What the side told, by what it is. */
+  readonly told: Readonly<Record<string, number>>
   /** From `mark` on. */
   readonly marked?: { readonly wallMs: number; readonly cpuMs: number } | undefined
 }
@@ -78,6 +84,16 @@ export const faster = (peer: string, must: number, stretch?: number, side = ours
     const [a, b] = [rows.get(side), rows.get(peer)]
     return a && b && b.cpuNs / a.cpuNs
   }
+})
+
+/** What a side told. */
+export const toldAtMost = (what: string, unit: string, must: number, stretch?: number, side = ours): Target => ({
+  what: `${side}: ${what}`,
+  unit,
+  better: "lower",
+  must,
+  ...(stretch === undefined ? {} : { stretch }),
+  value: (rows) => rows.get(side)?.told[what]
 })
 
 export const memoryAtMost = (megabytes: number, side = ours): Target => ({

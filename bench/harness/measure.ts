@@ -12,6 +12,7 @@ export interface Measurement {
   readonly cpuMs: number
   readonly rssMB: number
   readonly marked?: { readonly wallMs: number; readonly cpuMs: number }
+  readonly told: Readonly<Record<string, number>>
 }
 
 export interface Sizes {

@@ -1,6 +1,7 @@
 /** Medians, ratios and targets, as a table and as JSON. */
 import type { Case, Row, Rows, Target } from "./Case.ts"
 import type { Measurement, Sizes } from "./measure.ts"
+import { median } from "./median.ts"
 import type { Share } from "./profile.ts"
 
 /** All that was measured of one side, or why nothing was. */
@@ -15,12 +16,6 @@ export interface CaseResult {
   readonly sides: ReadonlyMap<string, Measured>
 }
 
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
 const rowOf = ({ n, repeat, rounds }: Measured): Row => {
   const operations = n * repeat
   const of = (pick: (round: Measurement) => number) => median(rounds.map(pick))
@@ -33,11 +28,15 @@ const rowOf = ({ n, repeat, rounds }: Measured): Row => {
     cpuNs: of((round) => round.cpuMs) * 1e6 / operations,
     wallNs: of((round) => round.wallMs) * 1e6 / operations,
     rounds: rounds.map((round) => round.cpuMs * 1e6 / operations),
+    told: toldIn(rounds),
     marked: marked.length === 0
       ? undefined
       : { wallMs: median(marked.map((m) => m.wallMs)), cpuMs: median(marked.map((m) => m.cpuMs)) }
   }
 }
+
+const toldIn = (rounds: ReadonlyArray<Measurement>): Row["told"] =>
+  Object.fromEntries(Object.keys(rounds[0]!.told).map((what) => [what, median(rounds.map((round) => round.told[what]!))]))
 
 const rowsOf = (result: CaseResult): Rows =>
   new Map([...result.sides].flatMap(([name, side]) => side.rounds.length === 0 ? [] : [[name, rowOf(side)] as const]))
@@ -134,6 +133,7 @@ export const toText = (result: CaseResult): string => {
     `## ${name}: ${question}`,
     ...lines,
     `  × is to "${reference}": how many times as fast, per operation`,
+    ...[...rows].flatMap(([side, { told }]) => Object.entries(told).map(([what, value]) => `  ${side}: ${what}: ${figure(value)}`)),
     ...[...measured].flatMap(([side, { problem, rounds }]) => [
       ...(sides[side]?.note === undefined ? [] : [`  ${side}: ${sides[side].note}`]),
       ...(problem === undefined || rounds.length === 0 ? [] : [`  ${side}: round ${rounds.length + 1}: ${problem}`])

@@ -1,5 +1,7 @@
 /** One measurement, in a process of its own: `worker.ts CASE SIDE N REPEAT WARM`. Prints it as JSON; with `BENCH_PROFILE`, a profile instead. */
 import { cases } from "../cases/index.ts"
+import type { Tell } from "./Case.ts"
+import { median } from "./median.ts"
 import * as peak from "./peak.ts"
 import { profile } from "./profile.ts"
 
@@ -9,13 +11,14 @@ const load = cases.find((c) => c.name === caseName)?.sides[sideName!]?.load
 if (load === undefined) throw new Error(`There is no side "${sideName}" of a case "${caseName}" to run.`)
 const run = await load()
 
+const ignore = () => {}
 const tidy = async () => {
   globalThis.gc?.()
   await new Promise((resume) => setTimeout(resume, 20))
   globalThis.gc?.()
 }
 const warmUp = async (times: number) => {
-  for (let i = 0; i < times; i++) await run(warm, () => {})
+  for (let i = 0; i < times; i++) await run(warm, ignore, ignore)
 }
 
 await warmUp(10)
@@ -25,7 +28,7 @@ if (process.env.BENCH_PROFILE !== undefined) {
   // The sampler looks about a thousand times a second: a short section is run until there is something to see.
   const until = performance.now() + 1500
   console.log(JSON.stringify(await profile(async () => {
-    do await run(n, () => {})
+    do await run(n, ignore, ignore)
     while (performance.now() < until)
   })))
   process.exit(0)
@@ -34,10 +37,10 @@ if (process.env.BENCH_PROFILE !== undefined) {
 // The first run at full size says how much memory it takes; it and two more, if
 // there is time, show the compiler what the program is like.
 peak.reset()
-await run(n, () => {})
+await run(n, ignore, ignore)
 const rssMB = peak.megabytes()
 const warmUntil = performance.now() + 2000
-for (let i = 0; i < 2 && performance.now() < warmUntil; i++) await run(n, () => {})
+for (let i = 0; i < 2 && performance.now() < warmUntil; i++) await run(n, ignore, ignore)
 await tidy()
 // A full collection makes the engine forget what it has learned of types.
 await warmUp(5)
@@ -47,6 +50,12 @@ let runs = 0
 let marked: { wallMs: number; cpuMs: number } | undefined
 let markedAt: { readonly wall: number; readonly cpu: NodeJS.CpuUsage } | undefined
 const mark = () => markedAt = { wall: performance.now(), cpu: process.cpuUsage() }
+const figures = new Map<string, Array<number>>()
+const tell: Tell = (what, figure) => {
+  const before = figures.get(what)
+  if (before === undefined) figures.set(what, [figure])
+  else before.push(figure)
+}
 // `cpuUsage` counts every thread of the process: also the collector's and the compiler's.
 const cpuMs = (since: NodeJS.CpuUsage) => {
   const { user, system } = process.cpuUsage(since)
@@ -58,7 +67,7 @@ const enoughMillis = 400
 const cpu = process.cpuUsage()
 const wall = performance.now()
 do {
-  done += await run(n, mark)
+  done += await run(n, mark, tell)
   runs++
 } while (runs < repeat || performance.now() - wall < enoughMillis)
 const part = repeat / runs
@@ -69,5 +78,6 @@ if (done !== n * runs) {
   console.error(`ended well, but with ${done} of ${n * runs} done`)
   process.exit(1)
 }
-console.log(JSON.stringify({ ...result, marked }))
+const told = Object.fromEntries([...figures].map(([what, all]) => [what, median(all)]))
+console.log(JSON.stringify({ ...result, marked, told }))
 process.exit(0)

@@ -75,11 +75,13 @@ const neverAborted = new AbortController().signal
  * **Example** (Waiting in a job)
  *
  * ```ts
- * import { setTimeout } from "node:timers/promises"
+ * import { promisify } from "node:util"
  * import { FromThread } from "effect-nursery/node"
  *
+ * const sleep = promisify(setTimeout)
+ *
  * export const nap = async (millis: number): Promise<string> => {
- *   await setTimeout(millis, undefined, { signal: FromThread.signal() })
+ *   await sleep(millis, undefined, { signal: FromThread.signal() })
  *   return "awake"
  * }
  *
@@ -132,8 +134,8 @@ const current = {
  *
  * **Details**
  *
- * Export what it returns. Then `Thread.module<typeof import("./work.ts")>` knows the
- * interface, and the compiler checks the handlers.
+ * Export what it returns. Then the type of the module, which `Thread.module` is given,
+ * knows the interface, and the compiler checks the handlers.
  *
  * Handlers run as tasks of a nursery around the job. They are cancelled with the caller
  * of the job, and when the job ends; the call then fails with `CallError` "over".
@@ -143,9 +145,33 @@ const current = {
  * A handler that runs a job itself needs a free thread. If all threads are taken by jobs
  * that wait for such handlers, they wait for each other.
  *
- * **Example** (Progress)
+ * **Example** (Asking the loop for a part)
  *
- * ```ts file=examples/learn/threads.ts
+ * ```ts
+ * import { isMainThread } from "node:worker_threads"
+ * import { Console, Effect } from "effect"
+ * import { FromThread, Thread } from "effect-nursery/node"
+ *
+ * interface Loop {
+ *   greeting(name: string): string
+ * }
+ *
+ * export const loop = FromThread.calls<Loop>()
+ *
+ * export const letter = (name: string): string => `${loop.runSync("greeting", [name])}, all is well.`
+ *
+ * // Jobs better have a module of their own: this one is loaded by the thread, too.
+ * if (isMainThread) {
+ *   const jobs = Thread.module<{ loop: typeof loop; letter: typeof letter }>(new URL(import.meta.url))
+ *   const handlers = { greeting: (name: string) => Effect.succeed(`Dear ${name}`) }
+ *   const program = Effect.flatMap(jobs.run("letter", ["Ada"], { handlers }), Console.log)
+ *
+ *   await Effect.runPromise(program.pipe(Effect.provide(Thread.layer())))
+ * }
+ * ```
+ *
+ * ```text output
+ * Dear Ada, all is well.
  * ```
  *
  * @since 0.1.0
@@ -166,6 +192,12 @@ export const calls = <I extends { readonly [K in keyof I]: (...args: any) => unk
  *   const values = Float64Array.from({ length: n }, (_, i) => i * i)
  *   return FromThread.transfer(values, [values.buffer])
  * }
+ *
+ * console.log(squares(4))
+ * ```
+ *
+ * ```text output
+ * Float64Array(4) [ 0, 1, 4, 9 ]
  * ```
  *
  * @since 0.1.0

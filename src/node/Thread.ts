@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { availableParallelism } from "node:os"
@@ -143,10 +143,11 @@ export interface ThreadPool {
  * **Example** (What they do)
  *
  * ```ts
+ * import type * as Crypto from "node:crypto"
  * import { Console, Effect } from "effect"
  * import { Thread } from "effect-nursery/node"
  *
- * const crypto = Thread.module<typeof import("node:crypto")>(new URL("node:crypto"))
+ * const crypto = Thread.module<typeof Crypto>(new URL("node:crypto"))
  *
  * const program = Effect.gen(function*() {
  *   const threads = yield* Thread.Threads
@@ -190,8 +191,8 @@ const titleOf = (url: URL): string => {
  *
  * **Details**
  *
- * Give the type of the module, `typeof import("./work.ts")`, and names, arguments and
- * results are checked. Arguments and results are copied with the structured clone
+ * Give the type of the module, by `import type * as Work from "./work.ts"`, and names,
+ * arguments and results are checked. Arguments and results are copied with the structured clone
  * algorithm: data goes, functions do not, and an instance of a class arrives as a plain
  * object, a `Buffer` as a `Uint8Array`.
  *
@@ -207,10 +208,11 @@ const titleOf = (url: URL): string => {
  * **Example** (A hash that takes its time)
  *
  * ```ts
+ * import type * as Crypto from "node:crypto"
  * import { Console, Effect } from "effect"
  * import { Thread } from "effect-nursery/node"
  *
- * const crypto = Thread.module<typeof import("node:crypto")>(new URL("node:crypto"))
+ * const crypto = Thread.module<typeof Crypto>(new URL("node:crypto"))
  *
  * const program = Effect.gen(function*() {
  *   const key = yield* crypto.run("pbkdf2Sync", ["secret", "salt", 100_000, 8, "sha512"])
@@ -221,7 +223,7 @@ const titleOf = (url: URL): string => {
  * ```
  *
  * ```text output
- * 0
+ * 3745e482c6e0ade3
  * ```
  *
  * @see {@link FromThread} for what a job can ask of the loop
@@ -281,11 +283,12 @@ const withHandlers = (
  * **Example** (A thread for one job at a time)
  *
  * ```ts
+ * import type * as Zlib from "node:zlib"
  * import { Console, Effect } from "effect"
  * import { Tasks } from "effect-nursery"
  * import { Thread } from "effect-nursery/node"
  *
- * const zlib = Thread.module<typeof import("node:zlib")>(new URL("node:zlib"))
+ * const zlib = Thread.module<typeof Zlib>(new URL("node:zlib"))
  *
  * const program = Effect.gen(function*() {
  *   const texts = ["a".repeat(10_000), "b".repeat(20_000)]

@@ -1,10 +1,12 @@
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Context, Effect, type Exit, Fiber, Layer, Option } from "effect"
 import { CancelScope, Errors, Event, Nursery, Tasks, TaskTree, Timeout } from "effect-nursery"
 import { Thread } from "effect-nursery/node"
 import { spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import * as path from "node:path"
+import type * as Zlib from "node:zlib"
 import { assert, describe, it } from "vitest"
+import type { Loop } from "./thread/jobs.ts"
 import { execArgv, gate, jobs, layer, noted, notedNow, open, run, started } from "./thread/support.ts"
 
 type Pooled<A, E> = Effect.Effect<A, E, Thread.Threads>
@@ -82,7 +84,7 @@ describe("Thread.module", () => {
   })
 
   live("runs modules of Node, and modules that are data", function*() {
-    const zlib = Thread.module<typeof import("node:zlib")>(new URL("node:zlib"))
+    const zlib = Thread.module<typeof Zlib>(new URL("node:zlib"))
     assert.strictEqual(Buffer.from(yield* zlib.run("gunzipSync", [yield* zlib.run("gzipSync", ["text"])])).toString(), "text")
     const data = Thread.module<{ one(): number; two(): never }>(
       new URL("data:text/javascript,export const one = () => 1; export const two = () => { throw 2 }")
@@ -545,7 +547,7 @@ describe("A job's call into the loop", () => {
     class Gone extends Error {
       readonly _tag = "Gone"
     }
-    const seen = (handlers: Thread.Handlers<import("./thread/jobs.ts").Loop>) => jobs.run("seen", [], { handlers })
+    const seen = (handlers: Thread.Handlers<Loop>) => jobs.run("seen", [], { handlers })
     assert.deepStrictEqual(yield* seen({ fails: () => Effect.fail(new Gone("away")) }), {
       isCallError: true,
       why: "failed",

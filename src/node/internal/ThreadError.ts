@@ -20,10 +20,11 @@ import * as Data from "effect/Data"
  * **Example** (A function that throws)
  *
  * ```ts
+ * import type * as Zlib from "node:zlib"
  * import { Effect } from "effect"
  * import { Thread } from "effect-nursery/node"
  *
- * const zlib = Thread.module<typeof import("node:zlib")>(new URL("node:zlib"))
+ * const zlib = Thread.module<typeof Zlib>(new URL("node:zlib"))
  *
  * const program = zlib.run("gunzipSync", [Buffer.from("no gzip")]).pipe(
  *   Effect.map((bytes) => `${bytes.length} bytes`),
