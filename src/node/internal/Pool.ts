@@ -41,6 +41,13 @@ interface Lane {
   readonly idle: Array<PoolThread>
 }
 
+/** The one that was used last. Something that a job had left to run may have ended it since. */
+const idleIn = ({ idle }: Lane): PoolThread | undefined => {
+  let thread = idle.pop()
+  while (thread !== undefined && !thread.isAlive) thread = idle.pop()
+  return thread
+}
+
 export class Pool {
   readonly name: string
   private readonly options: PoolOptions
@@ -110,7 +117,7 @@ export class Pool {
     if (this.state === "closed") refused = Exit.fail(new Errors.Closed({ what: this.label }))
     else {
       try {
-        const thread = lane.idle.pop() ?? this.newThread()
+        const thread = idleIn(lane) ?? this.newThread()
         this.jobs.add(job)
         void job.run(thread, line).then(() => this.ended(job, thread, lane))
         return Exit.void

@@ -113,6 +113,16 @@ export const failsAfterwards = (gate: Gate): string => {
   return "fine"
 }
 
+/** Ends the thread when the job has ended. */
+export const exitsAfterwards = (gate: Gate): string => {
+  const timer = setInterval(() => {
+    if (Atomics.load(gate, openIndex) === 0) return
+    clearInterval(timer)
+    process.exit(4)
+  }, 1)
+  return "fine"
+}
+
 // --- being cancelled ---
 
 /** Blocks until the gate opens. */
