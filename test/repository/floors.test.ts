@@ -35,6 +35,8 @@ const cases: ReadonlyArray<readonly [what: string, file: string, code: string, r
   ["node does not import a higher floor", "src/node/D1.ts", "../testing/Explore.ts", "../testing/Explore.ts"],
   ["observe imports the core", "src/observe/E1.ts", "effect/Effect ../core/TaskTree.ts ./internal/f1.ts", undefined],
   ["the internals of observe import the core", "src/observe/internal/f1.ts", "../../core/TaskTree.ts", undefined],
+  ["the internals of observe import the types of its modules", "src/observe/internal/g2.ts", "../E1.ts", undefined],
+  ["the internals of vitest import the floors below", "src/vitest/internal/h2.ts", "../../testing/J1.ts vitest", undefined],
   ["observe does not import Node", "src/observe/G1.ts", "node:fs", "node:fs"],
   ["promise imports the core", "src/promise/H1.ts", "effect/Effect ../core/Nursery.ts", undefined],
   ["the internals of promise import the core", "src/promise/internal/h2.ts", "../../core/Nursery.ts", undefined],

@@ -1,4 +1,5 @@
 /** Six bugs, planted one at a time in a copy of the core, and the schedules that show them. */
+import type * as Explore from "effect-nursery/testing/Explore"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
@@ -66,7 +67,7 @@ const mended: ReadonlyArray<Mutant> = [
 ]
 
 type Library = Parameters<typeof subjects>[0]
-type Explorer = typeof import("effect-nursery/testing/Explore")
+type Explorer = typeof Explore
 
 // Each test leaves a folder with copies of src; this process' own.
 const folder = path.join(root, ".mutants", String(process.pid))

@@ -1,7 +1,7 @@
 /** Who answers the questions of a run. */
 import type { Lane, ScheduleRun } from "./ScheduleRun.ts"
 import { type PauseAt, type Schedule, usualOrder } from "./Schedule.ts"
-import { SeededRandom } from "./SeededRandom.ts"
+import type { SeededRandom } from "./SeededRandom.ts"
 
 /**
  * What a run asks.
