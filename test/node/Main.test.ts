@@ -331,11 +331,22 @@ describe("P02: Main.run, when standard output does not take what is written", sl
     assert.deepStrictEqual([failing.code, failing.stdout.trim()], [1, "100000"])
   })
 
-  it("ends at once on a signal when the program is over and its reader does not read", async () => {
-    const program = start("failsWithMuchToSay", {}, { unread: true })
+  it("waits after a signal no longer than for cleanup when the program is over and its reader does not read", async () => {
+    const program = start("failsWithMuchToSay", { cleanup: 200 }, { unread: true })
+    assert.strictEqual((await signalled(program, [["and then it failed", "SIGTERM"]])).code, 143)
+  })
+
+  it("ends at once after two signals then", async () => {
+    const program = start("failsWithMuchToSay", { cleanup: "1 hour" }, { unread: true })
+    assert.strictEqual((await signalled(program, [["and then it failed", "SIGTERM"], ["and then it failed", "SIGINT"]])).code, 130)
+  })
+
+  it("lets what has been written go out after one signal, and keeps the program's own code", async () => {
+    const program = start("failsWithMuchToSay", { cleanup: "1 minute" }, { shell: `trap "" TERM; "$@" | (sleep 1; wc -l); exit \${PIPESTATUS[0]}` })
     await program.prints("and then it failed")
-    program.kill("SIGTERM")
-    assert.strictEqual((await program.ended).code, 143)
+    process.kill(-program.pid, "SIGTERM")
+    const { code, stdout } = await program.ended
+    assert.deepStrictEqual([code, stdout.trim()], [1, "100000"])
   })
 })
 

@@ -121,13 +121,15 @@ export class MainRun implements StandardOutput.OutputListener {
     if (signal === "SIGHUP" && process.listenerCount(signal) > runs) return
     const sinceLast = performance.now() - this.signalAt
     this.signalAt = performance.now()
-    if (this.signal !== undefined || this.state._tag === "Ended") {
+    if (this.signal !== undefined) {
       const echoed = signal === this.signal && sinceLast < npmEchoMillis && process.env["npm_lifecycle_event"] !== undefined
       if (!echoed) process.exit(codeOf(signal))
       return
     }
     this.signal = signal
     if (this.state._tag === "Running") this.stop(signal)
+    // What it has written may go out for as long as it could clean up.
+    else if (this.state._tag === "Ended") this.after(this.limits.cleanup, () => process.exit(codeOf(signal)))
   }
 
   private stop(signal: EndingSignal): void {
