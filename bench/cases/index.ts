@@ -1,6 +1,7 @@
 import type { Case } from "../harness/Case.ts"
 import { cancel } from "./cancel.ts"
 import { channel0, channel1024 } from "./channel.ts"
+import { explore } from "./explore.ts"
 import { gather, gatherBounded } from "./gather.ts"
 import { limiterCase } from "./limiter.ts"
 import { liveTimeLimits } from "./live-time-limits.ts"
@@ -8,6 +9,7 @@ import { nested, nestedDeep } from "./nested.ts"
 import { observe } from "./observe.ts"
 import { recorder } from "./recorder.ts"
 import { spawn, spawnYield } from "./spawn.ts"
+import { thread } from "./thread.ts"
 import { timeLimit } from "./time-limit.ts"
 
 /** In the order in which they run. */
@@ -24,6 +26,8 @@ export const cases: ReadonlyArray<Case> = [
   timeLimit,
   liveTimeLimits,
   limiterCase,
+  explore,
   ...observe,
-  ...recorder
+  ...recorder,
+  ...thread
 ]
