@@ -188,6 +188,37 @@ describe("Instrument.record", () => {
     assert.include(lines[1], "task undefined goes on (1)")
   })
 
+  it("tells apart the waits of fibers that run in one task", async () => {
+    const program = Nursery.open((n) =>
+      Effect.gen(function*() {
+        const [a, b, c] = [yield* Event.make({ name: "a" }), yield* Event.make({ name: "b" }), yield* Event.make({ name: "c" })]
+        // One after the other beside another one: each is the first, the second or the only wait of the task for a while.
+        yield* n.startSoon(Effect.all([a.wait, Effect.andThen(b.wait, c.wait)], { concurrency: "unbounded" }), { name: "both" })
+        for (const event of [b, a, c]) {
+          yield* Effect.sleep(1)
+          yield* event.set
+        }
+      }))
+    const lines = await linesOf(program)
+    assert.deepStrictEqual(lines.filter((line) => / (waits|goes on) /.test(line)), [
+      "0 task 2 waits (1): waiting for event a",
+      "0 task 2 waits (2): waiting for event b",
+      "1 task 2 goes on (2)",
+      "1 task 2 waits (3): waiting for event c",
+      "2 task 2 goes on (1)",
+      "3 task 2 goes on (3)"
+    ])
+  })
+
+  it("says nothing of the end of a wait whose beginning it has dropped", async () => {
+    const instrument = Instrument.make({ capacity: 4 })
+    const program = Nursery.open((n) =>
+      Effect.flatMap(Event.make(), (event) => Effect.andThen(n.startSoon(event.wait), Effect.andThen(Effect.sleep(1), event.set)))
+    )
+    await VirtualClock.run(program.pipe(Instrument.record(instrument)))
+    assert.deepStrictEqual(instrument.events().map(lineOf), ["ended task 1: succeeded", "ended task 2: succeeded", "closed block 1: succeeded"])
+  })
+
   it("leaves out parents that were there before it began to take notes", async () => {
     const instrument = Instrument.make()
     const inside = Nursery.open((n) => n.startSoon(Effect.void, { name: "b" }), { name: "inner" }).pipe(Instrument.record(instrument))

@@ -1,4 +1,4 @@
-import { Clock, Effect, Exit, Tracer } from "effect"
+import { type Clock, Effect, Exit, Tracer } from "effect"
 import { CancelScope, Nursery, Tasks, Timeout } from "effect-nursery"
 import { Instrument, Spans } from "effect-nursery/observe"
 import { VirtualClock } from "effect-nursery/testing"

@@ -64,6 +64,8 @@ export class EventReader implements Notes {
   private readonly cleaning = new Set<number>()
   /** Who ended last in a block, and so decided the fate of the others. */
   private readonly lastEnded = new Map<number, number>()
+  /** The wait that was a task's only one when it began. */
+  private readonly alone = new Map<number, number>()
   private lastSibling: { readonly reason: CancelScope.CancelReason; readonly by: number | undefined } | undefined
 
   constructor(book: Book, out: (event: Event) => void) {
@@ -78,6 +80,7 @@ export class EventReader implements Notes {
   }
 
   push(kind: Kind, detail: number, at: number, thing: number, other: number, block: number, more: unknown): void {
+    if (kind === Kind.resumed) return this.resumed(at, thing, other)
     if (thing === 0) return
     switch (kind) {
       case Kind.opened:
@@ -86,14 +89,21 @@ export class EventReader implements Notes {
         this.lastEnded.delete(thing)
         return this.out({ _tag: "closed", at, block: thing, outcome: outcomeOf(more as AnyExit), caught: detail === 1 })
       case Kind.waiting:
+        if (detail === 1) this.alone.set(other, thing)
         return this.out({ _tag: "waiting", at, task: this.task(other), wait: thing, label: `${this.verbs[block]!} ${more as string}` })
-      case Kind.resumed:
-        return this.out({ _tag: "resumed", at, task: this.task(other), wait: thing })
       case Kind.cancelled:
         return this.cancelled(at, detail === 1 ? "task" : "block", thing, more as CancelScope.CancelReason, other)
       default:
         return this.ofTask(kind, detail, at, thing - this.base, other, block, more)
     }
+  }
+
+  private resumed(at: number, thing: number, task: number): void {
+    const wait = thing === 0 ? this.alone.get(task) : thing
+    // The ring has dropped its beginning, so that nobody has heard of it.
+    if (wait === undefined) return
+    if (thing === 0) this.alone.delete(task)
+    this.out({ _tag: "resumed", at, task: this.task(task), wait })
   }
 
   private ofTask(kind: Kind, detail: number, at: number, task: number, other: number, block: number, more: unknown): void {

@@ -21,9 +21,9 @@ export const Kind = {
   cancelled: 5,
   /** thing: task; detail: what it is doing; more: the span */
   cleanupBegan: 6,
-  /** thing: wait; other: task; block: which verb; more: what it waits on */
+  /** thing: wait; other: task; block: which verb; detail: 1 if it is the task's only wait; more: what it waits on */
   waiting: 7,
-  /** thing: wait; other: task */
+  /** thing: wait, or none for the one that was the task's only wait when it began; other: task */
   resumed: 8
 } as const
 

@@ -3,10 +3,11 @@ import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as CancelScope from "../../core/CancelScope.ts"
-import { countNumbered, Place } from "../../core/internal/Block.ts"
+import { countNumbered, type MemberWait, Place } from "../../core/internal/Block.ts"
 import { liveTimers, type Timers, timersFor } from "../../core/internal/Timers.ts"
 import type * as TaskTree from "../../core/TaskTree.ts"
 import { Kind, type Notes } from "./EventRing.ts"
+import { LivingNumbers } from "./LivingNumbers.ts"
 
 type AnyExit = Exit.Exit<unknown, unknown>
 
@@ -30,54 +31,11 @@ export const interrupted = "interrupted"
 const failureOf = (exit: AnyExit): AnyExit | typeof interrupted | undefined =>
   exit._tag === "Success" ? undefined : Cause.hasInterruptsOnly(exit.cause) ? interrupted : exit
 
-/** So many things are found without a look into the map. A power of two. */
-const recentSize = 8
-
-/**
- * Numbers for things that have none of their own, for as long as they live. Most
- * waits and many blocks are over before eight others have begun: a map that each
- * went through would cost more than all the rest of a note.
- */
-export class Numbers {
-  private readonly recent: Array<object | undefined> = Array.from({ length: recentSize })
-  private readonly recentNumbers: Array<number> = Array.from({ length: recentSize }, () => 0)
-  private readonly older = new Map<object, number>()
-  private count = 0
-
-  add(thing: object): number {
-    const number = ++this.count
-    const i = number & (recentSize - 1)
-    const evicted = this.recent[i]
-    if (evicted !== undefined) this.older.set(evicted, this.recentNumbers[i]!)
-    this.recent[i] = thing
-    this.recentNumbers[i] = number
-    return number
-  }
-
-  /** 0 for what was not added. */
-  of(thing: object): number {
-    const i = this.recent.indexOf(thing)
-    return i >= 0 ? this.recentNumbers[i]! : this.older.get(thing) ?? 0
-  }
-
-  remove(thing: object): number {
-    const i = this.recent.indexOf(thing)
-    if (i >= 0) {
-      this.recent[i] = undefined
-      return this.recentNumbers[i]!
-    }
-    const number = this.older.get(thing)
-    if (number === undefined) return 0
-    this.older.delete(thing)
-    return number
-  }
-}
-
 /** What the recorders of one instrument share. */
 export class Book {
   readonly notes: Notes
-  readonly blocks: Numbers = new Numbers()
-  readonly waits: Numbers = new Numbers()
+  readonly blocks: LivingNumbers = new LivingNumbers()
+  readonly waits: LivingNumbers = new LivingNumbers()
   /** What is done while waiting: there are few, and a note has their place in this list. */
   readonly verbs: Array<string> = []
   /** The recorded tasks of a process are numbered through. So many there were before the first note. */
@@ -95,8 +53,8 @@ export class Book {
 export class NoteTaker implements TaskTree.Recorder {
   private readonly book: Book
   private readonly notes: Notes
-  private readonly blocks: Numbers
-  private readonly waits: Numbers
+  private readonly blocks: LivingNumbers
+  private readonly waits: LivingNumbers
   private readonly byTimers = new WeakMap<Timers, NoteTaker>()
   private timers: Timers | undefined
   /** It is told the Clock, and need not find it in the fibers. */
@@ -172,10 +130,14 @@ export class NoteTaker implements TaskTree.Recorder {
     this.notes.push(Kind.cleanupBegan, cleanups.indexOf(doing), this.now(), task.id, 0, 0, span)
   }
 
-  // Not the label: it would be a new string each time, and the ring would keep it.
+  // Nearly always it is the only wait of its task, and then the task is enough to
+  // find it again: 100,000 tasks that wait for the same would fill a map. Not the
+  // label: it would be a new string each time, and the ring would keep it.
   waiting(wait: TaskTree.WaitInfo): void {
-    const task = wait.place === undefined ? 0 : wait.place.id
-    this.notes.push(Kind.waiting, 0, this.now(), this.waits.add(wait), task, this.verb(wait.verb), wait.on.label)
+    const { on, place, verb } = wait
+    const alone = place !== undefined && (wait as MemberWait).beside === undefined
+    const number = alone ? this.waits.next() : this.waits.add(wait)
+    this.notes.push(Kind.waiting, alone ? 1 : 0, this.now(), number, place === undefined ? 0 : place.id, this.verb(verb), on.label)
   }
 
   private verb(verb: string): number {
