@@ -277,10 +277,11 @@ describe("Main.run, when something throws outside of all tasks", slowly, () => {
   })
 
   it("ends with 1 also when the program is over by then and only its output has to go out", async () => {
-    const program = start("throwsWhenOver", {}, { shell: `"$@" | (sleep 1; wc -l); exit \${PIPESTATUS[0]}` })
-    const { code, stderr, stdout } = await program.ended
-    assert.strictEqual(stdout.trim(), "100000")
-    assert.include(stderr, "TypeError: thrown in a callback (defect)")
+    const program = start("throwsWhenOver", {}, { unread: true })
+    await program.prints("TypeError: thrown in a callback (defect)")
+    program.read()
+    const { code, stdout } = await program.ended
+    assert.strictEqual(stdout.split("\n").length, 100_001)
     assert.strictEqual(code, 1)
   })
 
@@ -338,15 +339,17 @@ describe("P02: Main.run, when standard output does not take what is written", sl
 
   it("ends at once after two signals then", async () => {
     const program = start("failsWithMuchToSay", { cleanup: "1 hour" }, { unread: true })
-    assert.strictEqual((await signalled(program, [["and then it failed", "SIGTERM"], ["and then it failed", "SIGINT"]])).code, 130)
+    // Which of two that are pending comes first is up to the system.
+    assert.include([130, 143], (await signalled(program, [["and then it failed", "SIGTERM"], ["and then it failed", "SIGINT"]])).code)
   })
 
   it("lets what has been written go out after one signal, and keeps the program's own code", async () => {
-    const program = start("failsWithMuchToSay", { cleanup: "1 minute" }, { shell: `trap "" TERM; "$@" | (sleep 1; wc -l); exit \${PIPESTATUS[0]}` })
+    const program = start("failsWithMuchToSay", { cleanup: "1 minute" }, { unread: true })
     await program.prints("and then it failed")
-    process.kill(-program.pid, "SIGTERM")
+    program.kill("SIGTERM")
+    program.read()
     const { code, stdout } = await program.ended
-    assert.deepStrictEqual([code, stdout.trim()], [1, "100000"])
+    assert.deepStrictEqual([code, stdout.split("\n").length], [1, 100_001])
   })
 })
 

@@ -9,6 +9,7 @@ export interface Started {
   /** Waits until it has printed this, on either stream. */
   readonly prints: (text: string | RegExp) => Promise<void>
   readonly kill: (signal: NodeJS.Signals) => void
+  readonly read: () => void
   /** Closes the other end of its standard output. */
   readonly closeStdout: () => void
   readonly ended: Promise<Ended>
@@ -27,7 +28,7 @@ export interface StartOptions {
   readonly shell?: string
   /** More options of Node. */
   readonly node?: ReadonlyArray<string>
-  /** Do not read its standard output. */
+  /** Do not read its standard output before `read`. */
   readonly unread?: boolean
 }
 
@@ -60,14 +61,16 @@ export const start = (file: string, args: ReadonlyArray<string> = [], options: S
     for (const look of changed) look()
   }
   child.stdout.setEncoding("utf8")
-  if (options.unread !== true) {
+  const read = () => {
+    if (child.stdout.listenerCount("data") > 0) return
     child.stdout.on("data", (chunk: string) => {
       stdout += chunk
       change()
     })
   }
+  if (options.unread !== true) read()
   // Or else it would never say that it has been closed.
-  child.on("exit", () => child.stdout.resume())
+  child.on("exit", read)
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk
     change()
@@ -104,6 +107,7 @@ export const start = (file: string, args: ReadonlyArray<string> = [], options: S
         look()
       }),
     kill: (signal) => void child.kill(signal),
+    read,
     closeStdout: () => void child.stdout.destroy(),
     ended
   }
