@@ -4,8 +4,8 @@
  */
 import { Data, Effect, Stream } from "effect"
 import { Broadcast, CancelScope, CapacityLimiter, Event, Failures, MemoryChannel, Nursery, Tasks, TaskTree, Timeout, Watch } from "effect-nursery"
-import { Thread } from "effect-nursery/node"
-import { CancelReport, Instrument } from "effect-nursery/observe"
+import { LoopWatch, Thread } from "effect-nursery/node"
+import { CancelReport, Instrument, Metrics, Spans, Timeline } from "effect-nursery/observe"
 import { Sequencer, Suspends, VirtualClock } from "effect-nursery/testing"
 
 export type Check = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -449,9 +449,14 @@ export const situations: Readonly<Record<string, Situations>> = {
       return Effect.provide(check(jobs.run("double", [21])), Thread.layer({ maxThreads: 1 }))
     }]
   },
+  "LoopWatch.start": { held: [(check) => Effect.scoped(check(LoopWatch.start()))] },
   "Instrument.record": runs((self) => Instrument.record(Instrument.make())(self)),
   "CancelReport.record": runs(CancelReport.record),
   "CancelReport.expectCancelWithin": runs(CancelReport.expectCancelWithin("1 hour")),
+
+  "Metrics.record": runs(Metrics.record()),
+  "Spans.record": runs(Spans.record()),
+  "Timeline.record": runs(Timeline.record),
 
   "Sequencer.make": never((check) => check(Sequencer.make())),
   "Sequencer.Sequencer.at": {
