@@ -22,31 +22,7 @@ import { type Failed, Search, type Setup, type Why } from "./internal/Search.ts"
 import { DepthFirst, Replay } from "./internal/Strategy.ts"
 import { interleavingText } from "./internal/Trace.ts"
 
-export {
-  /**
-   * Every task waits, no deadline is left, and nothing happens any more. The same
-   * class as that of `VirtualClock`.
-   *
-   * **Example** (What a deadlocked program ends with)
-   *
-   * ```ts
-   * import { Cause, Effect, Exit } from "effect"
-   * import { Explore } from "effect-nursery/testing"
-   *
-   * const report = Explore.run(Effect.never)
-   * if (report._tag === "Found" && Exit.isFailure(report.exit)) {
-   *   console.log(Cause.squash(report.exit.cause) instanceof Explore.Deadlock)
-   * }
-   * ```
-   *
-   * ```text output
-   * true
-   * ```
-   *
-   * @since 0.1.0
-   */
-  Deadlock
-}
+export { Deadlock }
 
 /**
  * What is explored, and what counts as right.

@@ -53,3 +53,13 @@ describe("examples/learn/explore.ts", () => {
     assert.deepStrictEqual([status, stderr], [0, ""])
   })
 })
+
+describe("examples/learn/cancel-report.ts", () => {
+  it("names who was slow and ends well", () => {
+    const { lines, status, stderr } = start("examples/learn/cancel-report.ts")
+    assert.strictEqual(lines[0], "2 cancels: p50 0 ms, p99 300 ms, max 300 ms")
+    assert.include(lines, "  held up 300 ms by timeout visit › nursery session › writer")
+    assert.include(lines, "    300 ms finalizer › shield › timeout flush, 300 ms of it sending to channel log")
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  })
+})
