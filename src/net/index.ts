@@ -1,0 +1,1 @@
+export * as Framing from "./Framing.ts"
