@@ -7,7 +7,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -16,9 +15,9 @@ import type * as Scheduler from "effect/Scheduler"
 import { Internal, isInterruptible, Place } from "../../core/internal/Block.ts"
 import { answeredBy } from "../../core/internal/Pauses.ts"
 import { TaskMember } from "../../core/internal/TaskMember.ts"
-import { fireDue, TimerHeap, type Timers, TimersId } from "../../core/internal/Timers.ts"
+import { fireDue, TimerHeap } from "../../core/internal/Timers.ts"
+import { randomOf, RunClock } from "./RunServices.ts"
 import type { Deviation } from "./Schedule.ts"
-import { SeededRandom } from "./SeededRandom.ts"
 import { Sleeps } from "./Sleeps.ts"
 import type { Question, Strategy } from "./Strategy.ts"
 
@@ -44,6 +43,12 @@ export interface Ready {
   readonly task: () => void
   readonly lane: Lane
 }
+
+/** What the next turn is, if that was decided in the one before. */
+type Next =
+  | { readonly _tag: "run"; readonly ready: Ready }
+  | { readonly _tag: "time" }
+  | { readonly _tag: "cancel"; readonly fiber: AnyFiber }
 
 /** What a run tells whoever watches it. */
 export interface Watcher {
@@ -82,52 +87,6 @@ interface FiberState {
 /** From an interrupt to the finalizer of the wait that it ends. */
 const operationsToFinalizer = 6
 
-class RunClock implements Clock.Clock {
-  private readonly run: ScheduleRun
-  readonly [TimersId]: Timers
-
-  constructor(run: ScheduleRun) {
-    this.run = run
-    this[TimersId] = {
-      now: () => run.millis,
-      set: (at, due) => run.deadlines.add(at, due),
-      clear: (timer) => run.deadlines.remove(timer)
-    }
-  }
-
-  currentTimeMillisUnsafe(): number {
-    return this.run.millis
-  }
-  currentTimeNanosUnsafe(): bigint {
-    return BigInt(Math.round(this.run.millis * 1e6))
-  }
-  monotonicTimeNanosUnsafe(): bigint {
-    return this.currentTimeNanosUnsafe()
-  }
-  get currentTimeMillis(): Effect.Effect<number> {
-    return Effect.sync(() => this.currentTimeMillisUnsafe())
-  }
-  get currentTimeNanos(): Effect.Effect<bigint> {
-    return Effect.sync(() => this.currentTimeNanosUnsafe())
-  }
-  get monotonicTimeNanos(): Effect.Effect<bigint> {
-    return this.currentTimeNanos
-  }
-  sleep(duration: Duration.Duration): Effect.Effect<void> {
-    const millis = Duration.toMillis(duration)
-    if (millis === Infinity) return Effect.never
-    const { run } = this
-    const register = (resume: (effect: Effect.Effect<void>) => void): Effect.Effect<void> => {
-      const sleep = run.sleeps.add(run.millis + Math.max(millis, 0), () => resume(Effect.void))
-      const getUp = () => run.sleeps.remove(sleep)
-      run.watcher?.isOurs(getUp)
-      return Effect.sync(getUp)
-    }
-    run.watcher?.willSleep(register, millis)
-    return Effect.callback<void>(register)
-  }
-}
-
 const noContext = Context.empty() as Context.Context<never>
 
 export class ScheduleRun implements Scheduler.Scheduler {
@@ -159,7 +118,7 @@ export class ScheduleRun implements Scheduler.Scheduler {
   private readonly busy: boolean
   private readonly firstPause: number
   private asked = 0
-  private forced: Ready | "time" | AnyFiber | undefined = undefined
+  private next: Next | undefined = undefined
   /** The fiber at the bottom of the stack. */
   private turnOf: AnyFiber | undefined = undefined
   private state: "running" | "leaving" | "over" = "running"
@@ -229,13 +188,13 @@ export class ScheduleRun implements Scheduler.Scheduler {
     if (fiber.currentOpCount <= operationsToFinalizer && this.firstPause > 1 && !isInterruptible(fiber)) return false
     // Somebody further up the stack runs it: he goes on if it pauses, whoever else is ready.
     if (this.turnOf !== fiber) return this.choose("pause", 2, fiber) === 1
-    if (isFiber(this.forced)) return false
+    if (this.next?._tag === "cancel") return false
     const { ready } = this
     const time = this.busy && this.nextDue() !== Infinity
     const others = ready.length + (time ? 1 : 0)
     const choice = this.choose("pause", others + 1, fiber)
     if (choice === 0) return false
-    this.runNext(choice > ready.length ? "time" : ready.splice(choice - 1, 1)[0]!)
+    this.setNext(choice > ready.length ? { _tag: "time" } : { _tag: "run", ready: ready.splice(choice - 1, 1)[0]! })
     return true
   }
 
@@ -251,10 +210,9 @@ export class ScheduleRun implements Scheduler.Scheduler {
   }
 
   // Somebody may have been chosen in this turn already, and not have had his.
-  private runNext(next: Ready | "time" | AnyFiber): void {
-    const { forced } = this
-    if (forced !== undefined && forced !== "time" && !isFiber(forced)) this.ready.unshift(forced)
-    this.forced = next
+  private setNext(next: Next): void {
+    if (this.next?._tag === "run") this.ready.unshift(this.next.ready)
+    this.next = next
   }
 
   private laneOf(fiber: AnyFiber | undefined): Lane {
@@ -279,7 +237,7 @@ export class ScheduleRun implements Scheduler.Scheduler {
     state.operations++
     if (fiber.currentOpCount < this.firstPause || !isTarget(fiber)) return false
     if (!this.offer({ fiber, operation: state.operations })) return false
-    this.runNext(fiber)
+    this.setNext({ _tag: "cancel", fiber })
     return true
   }
 
@@ -340,17 +298,21 @@ export class ScheduleRun implements Scheduler.Scheduler {
   }
 
   private takeTurn(): void {
-    const { forced, ready } = this
-    this.forced = undefined
+    const { next } = this
+    this.next = undefined
     this.turnOf = undefined
-    if (forced === "time") this.advance()
-    else if (forced === undefined) {
-      const time = this.busy && this.state === "running" && this.nextDue() !== Infinity ? 1 : 0
-      const choice = this.choose("turn", ready.length + time)
-      if (choice === ready.length) this.advance()
-      else this.attempt((choice === 0 ? ready.shift()! : ready.splice(choice, 1)[0]!).task)
-    } else if (isFiber(forced)) this.attempt(() => this.cancel(forced))
-    else this.attempt(forced.task)
+    if (next === undefined) this.takeAnyTurn()
+    else if (next._tag === "run") this.attempt(next.ready.task)
+    else if (next._tag === "time") this.advance()
+    else this.attempt(() => this.cancel(next.fiber))
+  }
+
+  private takeAnyTurn(): void {
+    const { ready } = this
+    const time = this.busy && this.state === "running" && this.nextDue() !== Infinity ? 1 : 0
+    const choice = this.choose("turn", ready.length + time)
+    if (choice === ready.length) this.advance()
+    else this.attempt((choice === 0 ? ready.shift()! : ready.splice(choice, 1)[0]!).task)
   }
 
   /** Deadlines and sleeps that nobody has cleared. */
@@ -364,11 +326,11 @@ export class ScheduleRun implements Scheduler.Scheduler {
 
   private loop(maxTurns: number): End {
     for (let turns = 0; turns < maxTurns && this.steps <= this.limits.maxSteps; turns++) {
-      if (this.countsCancelPoints && this.state === "running" && this.forced === undefined) {
+      if (this.countsCancelPoints && this.state === "running" && this.next === undefined) {
         const fiber = this.offerWaiting()
         if (fiber !== undefined) this.attempt(() => this.cancel(fiber))
       }
-      if (this.forced !== undefined || this.ready.length > 0) this.takeTurn()
+      if (this.next !== undefined || this.ready.length > 0) this.takeTurn()
       else if (this.isOver()) return "ended"
       else if (this.nextDue() !== Infinity) this.advance()
       else return "deadlock"
@@ -398,26 +360,15 @@ export class ScheduleRun implements Scheduler.Scheduler {
   // A program that hangs is taken down, or the list of open blocks would keep it for ever.
   private leave(fiber: AnyFiber): void {
     this.state = "leaving"
-    this.forced = undefined
+    this.next = undefined
     this.steps = 0
     this.attempt(() => fiber.interruptUnsafe())
     this.loop(10_000)
   }
 }
 
-const isFiber = (forced: Ready | "time" | AnyFiber | undefined): forced is AnyFiber =>
-  forced !== undefined && forced !== "time" && !("task" in forced)
-
 // The bodies of blocks are nobody's to cancel: only their block does it.
 const isTarget = (fiber: AnyFiber): boolean => {
   const place = fiber.getRef(Place)
   return place === undefined || place.fiber !== fiber ? !fiber.getRef(Internal) : place instanceof TaskMember
-}
-
-const randomOf = (seed: number) => {
-  const random = new SeededRandom(seed)
-  return {
-    nextIntUnsafe: () => Math.floor((random.next() - 0.5) * 2 * Number.MAX_SAFE_INTEGER),
-    nextDoubleUnsafe: () => random.next()
-  }
 }
