@@ -615,7 +615,7 @@ describe("CancelScope.open with a signal", () => {
   test("that is aborted already keeps the body from running at all", () =>
     Effect.gen(function*() {
       const signal = AbortSignal.abort("early")
-      const result = yield* CancelScope.open(() => assert.fail("it ran"), { signal })
+      const result = yield* CancelScope.open((): Effect.Effect<void> => assert.fail("it ran"), { signal })
       assert.deepInclude(failure(result), { source: "signal", message: "early" })
       assert.strictEqual(listeners(signal), 0)
     }))

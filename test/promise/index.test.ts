@@ -171,13 +171,14 @@ describe("nursery", () => {
   })
 
   it("takes thenables, and values where a promise was promised", async () => {
-    const thenable = { then: (resolve: (value: number) => void) => resolve(1) } as PromiseLike<number>
+    const thenable = (then: (resolve: (value: number) => void) => void) => Object.fromEntries([["then", then]]) as unknown as PromiseLike<number>
     const values = await nursery(async (n) => [
-      await n.start(() => thenable),
-      await n.start(() => 2 as unknown as Promise<number>),
-      await n.start(() => ({ then: () => { throw new Error("bad then") } }) as PromiseLike<number>).catch(String)
-    ]).catch((error: NurseryFailed) => error.errors.map(String))
-    assert.deepStrictEqual(values, ["Error: bad then"])
+      await n.start(() => thenable((resolve) => resolve(1))),
+      await n.start(() => 2 as unknown as Promise<number>)
+    ])
+    assert.deepStrictEqual(values, [1, 2])
+    const error = await failedOf(nursery(async (n) => void n.start(() => thenable(() => { throw new Error("bad then") }))))
+    assert.deepStrictEqual(error.errors.map(String), ["Error: bad then"])
   })
 
   it("says what is wrong with arguments that are none", async () => {

@@ -6,7 +6,7 @@ import { Data, Effect, Stream } from "effect"
 import { Broadcast, CancelScope, CapacityLimiter, Event, Failures, MemoryChannel, Nursery, Tasks, TaskTree, Timeout, Watch } from "effect-nursery"
 import { LoopWatch, Thread } from "effect-nursery/node"
 import { CancelReport, Instrument, Metrics, Spans, Timeline } from "effect-nursery/observe"
-import { Sequencer, Suspends, VirtualClock } from "effect-nursery/testing"
+import { MemoryStream, Sequencer, Suspends, VirtualClock } from "effect-nursery/testing"
 
 export type Check = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -458,6 +458,8 @@ export const situations: Readonly<Record<string, Situations>> = {
   "Spans.record": runs(Spans.record()),
   "Timeline.record": runs(Timeline.record),
 
+  "MemoryStream.pair": never((check) => check(MemoryStream.pair())),
+  "MemoryStream.lockstepPair": never((check) => check(MemoryStream.lockstepPair())),
   "Sequencer.make": never((check) => check(Sequencer.make())),
   "Sequencer.Sequencer.at": {
     free: [gen(function*(check) {
