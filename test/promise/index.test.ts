@@ -172,8 +172,8 @@ describe("nursery", () => {
 
   it("takes thenables, and values where a promise was promised", async () => {
     // On purpose: a promise of another library is any object with this method.
-    const method: string = "then"
-    const thenable = (then: (resolve: (value: number) => void) => void) => ({ [method]: then }) as unknown as PromiseLike<number>
+    // oxlint-disable-next-line unicorn/no-thenable
+    const thenable = (then: (resolve: (value: number) => void) => void) => ({ then }) as unknown as PromiseLike<number>
     const values = await nursery(async (n) => [
       await n.start(() => thenable((resolve) => resolve(1))),
       await n.start(() => 2 as unknown as Promise<number>)
