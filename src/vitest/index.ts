@@ -1,13 +1,15 @@
 /**
  * Tests of nurseries with vitest: the `it` of `@effect/vitest`, with `it.nursery` for
- * programs that must leave nothing behind.
+ * programs that must leave nothing behind, and `it.explore` for programs that must be
+ * right in every order of events.
  *
  * @since 0.1.0
  */
 import { it as effectIt, type Vitest } from "@effect/vitest"
+import { explore, type ExploreOptions } from "./internal/explore.ts"
 import { nursery, type NurseryOptions, type Program } from "./internal/nursery.ts"
 
-export type { NurseryOptions, Program }
+export type { ExploreOptions, NurseryOptions, Program }
 
 /**
  * What `it` can do.
@@ -17,9 +19,11 @@ export type { NurseryOptions, Program }
 export interface It extends Vitest.Methods {
   /** A test that fails when its program fails, or leaves a fiber, timer, listener, socket or the like behind. */
   readonly nursery: typeof nursery
+  /** A test that runs its program under many schedules, and fails with the shortest one that goes wrong. */
+  readonly explore: typeof explore
 }
 
-const additions = { nursery }
+const additions = { explore, nursery }
 
 /**
  * The `it` of `@effect/vitest`, so that of vitest, with more.

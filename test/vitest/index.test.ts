@@ -105,4 +105,25 @@ describe("a test file with it.nursery", () => {
   })
 
   plain("passes the example of the documentation", () => passes("cooks every order, and goes home"))
+
+  plain("fails the tests whose programs are wrong under some schedule, with that schedule", () => {
+    const report = failure("finds the race")
+    assert.include(report, "ScheduleFound: property, found in ")
+    assert.include(report, "The property does not hold for the value 2.")
+    assert.match(report, /» gather 0 +pauses/)
+    assert.match(report, /again: Explore\.replay\(program, "\d+\.1"\)/)
+    assert.include(failure("finds it by an assertion"), "taken twice")
+    assert.include(failure("finds a deadlock"), "Every task waits")
+  })
+
+  plain("passes the tests in which no schedule is wrong, and those that are expected to fail, and skips", () => {
+    passes("finds nothing in one run")
+    passes("is expected to be found")
+    assert.strictEqual(results.find((_) => _.title === "is not explored")?.status, "skipped")
+  })
+
+  plain("passes the second example of the documentation", () => {
+    passes("pays once")
+    passes("has its token back, whoever is cancelled at whatever step")
+  })
 })
