@@ -118,7 +118,7 @@ export class Broken extends Data.TaggedError("Broken")<{
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `${this.what} is broken: the other side is gone`
+    return `${this.what} is broken: ${this.cause instanceof Error ? this.cause.message : "the other side is gone"}`
   }
 }
 
