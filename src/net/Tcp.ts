@@ -8,9 +8,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../core/Errors.ts"
 import { millisOf } from "../core/internal/ScopeBlock.ts"
+import type * as Nursery from "../core/Nursery.ts"
 import { attemptMillis, connectToAny, interleaved } from "./internal/HappyEyeballs.ts"
 import { portOf } from "./internal/Port.ts"
-import { type Connection, type ConnectOptions, Network, type TcpAddress } from "./Network.ts"
+import { serve as serveKind } from "./internal/Serve.ts"
+import { listenTcp, placeOf } from "./internal/TcpListeners.ts"
+import { type Acceptor, type Connection, type ConnectOptions, Network, type TcpAddress } from "./Network.ts"
+import type * as Server from "./Server.ts"
 
 /**
  * A stream over TCP.
@@ -50,4 +54,90 @@ export const connect = (options: ConnectTo): Effect.Effect<TcpStream, Errors.Bro
       return yield* Effect.mapError(one, ({ cause }) => new Errors.Broken({ what, cause }))
     }
     return yield* connectToAny(network, what, interleaved(hosts), port, options, stagger)
+  })
+
+/**
+ * Where to listen, and how connections are treated.
+ *
+ * @since 0.1.0
+ */
+export interface ServeOptions<in E = never, out R = never> extends Server.Options<E, R> {
+  /** 0 is any free port. */
+  readonly port: number
+  /**
+   * A name or an IP address, or several: the server listens at all of them, at the same port. A name means all
+   * addresses that it has here. Default: `"127.0.0.1"`, this machine alone; `"0.0.0.0"` and `"::"` mean every network.
+   */
+  readonly host?: string | ReadonlyArray<string>
+  /** Listen at an IPv6 address without accepting IPv4 too. */
+  readonly ipv6Only?: boolean
+  /** Let several processes listen at one port; the system deals the connections out. */
+  readonly reusePort?: boolean
+}
+
+/**
+ * Where a server listens: the first address, and with it all of them.
+ *
+ * @since 0.1.0
+ */
+export interface Bound extends TcpAddress {
+  readonly all: ReadonlyArray<TcpAddress>
+}
+
+/**
+ * Serves TCP: runs the handler once for each connection, all of them side by side.
+ *
+ * **Details**
+ *
+ * It is a function of `started`, as `Nursery.start` takes it, which it calls with its address when it listens.
+ * It fails only if it cannot listen.
+ *
+ * Each connection has a task, named by its peer. However the handler ends, the connection is closed then; when it
+ * was cancelled, without waiting for the peer. A failure concerns no other connection; it goes to the log, or to `onFailure`.
+ *
+ * When a scope around is asked to stop (`CancelScope.stop`, a signal under `Main`), the server accepts no more and
+ * frees its port at once. The handlers hear of the stop in `CancelScope.whenStopping` and `untilStopping`, or as the end of their
+ * input (`endInputOnStop`). Those that still run after `grace` are cancelled. Its value says how that went. When
+ * it is cancelled, its handlers are cancelled at once.
+ *
+ * **Example** (An echo server, and somebody who shouts)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Nursery } from "effect-nursery"
+ * import { Tcp } from "effect-nursery/net"
+ *
+ * const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
+ *
+ * const program = Nursery.open((n) =>
+ *   Effect.gen(function*() {
+ *     const address = yield* n.start(Tcp.serve(echo, { port: 0 }), { service: true })
+ *     const stream = yield* Tcp.connect(address)
+ *     yield* stream.send("is anybody there?\n")
+ *     yield* stream.sendEof
+ *     yield* Stream.runForEach(stream.lines, (line) => Effect.sync(() => console.log(line)))
+ *   }).pipe(Effect.scoped)
+ * )
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * ```text output
+ * is anybody there?
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const serve = <E, R, R2 = never>(
+  handler: (stream: TcpStream) => Effect.Effect<unknown, E, R>,
+  options: ServeOptions<E, R2>
+): Nursery.Startable<Bound, Server.Report, Errors.Broken, R | R2> =>
+(started) =>
+  Effect.suspend(() => {
+    const place = placeOf(options)
+    const kind = {
+      listen: (acceptor: Acceptor<TcpAddress>) => listenTcp(place, acceptor),
+      started: (all: ReadonlyArray<TcpAddress>): Bound => ({ ...all[0]!, all })
+    }
+    return serveKind<TcpAddress, TcpStream, Bound, R, R2>(kind, handler, options)(started)
   })

@@ -1,4 +1,5 @@
 export * as Framing from "./Framing.ts"
 export * as Network from "./Network.ts"
+export * as Server from "./Server.ts"
 export * as Tcp from "./Tcp.ts"
 export * as Tls from "./Tls.ts"

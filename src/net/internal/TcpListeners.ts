@@ -5,6 +5,7 @@ import * as Scope from "effect/Scope"
 import * as Errors from "../../core/Errors.ts"
 import { type Acceptor, type Listener, type ListenOptions, Network, type TcpAddress } from "../Network.ts"
 import { nameOf } from "./AddressText.ts"
+import { portOf } from "./Port.ts"
 
 export interface TcpPlace extends ListenOptions {
   readonly hosts: ReadonlyArray<string>
@@ -24,10 +25,8 @@ const codeOf = (error: Errors.Broken): unknown => (error.cause as { readonly cod
 const what = (host: string, port: number): string => `listener tcp ${nameOf({ _tag: "Tcp", host, port })}`
 
 export const placeOf = (options: ListenOptions & { readonly host?: string | ReadonlyArray<string>; readonly port: number }): TcpPlace => {
-  const { host = "127.0.0.1", port } = options
-  if (!(Number.isInteger(port) && port >= 0 && port < 65_536)) {
-    throw new RangeError(`Expected \`port\` to be an integer from 0 to 65535, got \`${port}\` (${typeof port})`)
-  }
+  const { host = "127.0.0.1" } = options
+  const port = portOf(options.port, 0)
   const hosts = typeof host === "string" ? [host] : host
   if (hosts.length === 0) throw new RangeError("Expected `host` to have at least one host, got `[]`")
   return { ...options, hosts, port }
