@@ -1,5 +1,7 @@
 export * as Explore from "./Explore.ts"
 export * as LeakCheck from "./LeakCheck.ts"
+export * as MemoryStream from "./MemoryStream.ts"
 export * as Sequencer from "./Sequencer.ts"
+export * as StreamKit from "./StreamKit.ts"
 export * as Suspends from "./Suspends.ts"
 export * as VirtualClock from "./VirtualClock.ts"

@@ -64,6 +64,10 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
   private readonly receivers = new WaitQueue()
   private readonly senders = new WaitQueue()
   private serving = false
+  /** Data has come after `endInput`, which nobody will receive. */
+  private ignored = false
+  private inputEnded = false
+  private arrivedBytes = 0
   private sent = 0
   private received = 0
   private peak = 0
@@ -198,8 +202,27 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     return Stream.fromPull(Effect.succeed(pull))
   }
 
+  // Out of the inbox itself: who leaves the stream goes on behind the last line.
   get lines(): Stream.Stream<string, StreamError | Errors.TooLong> {
-    return Stream.suspend(() => Framing.lines(this).stream)
+    return Stream.fromPull(Effect.sync(() => {
+      const decoder = Framing.lineCodec().decoder(this.label)
+      return this.receiveBy(() => this.takeLine(decoder))
+    }))
+  }
+
+  private takeLine(
+    decoder: Framing.Decoder<string, Errors.TooLong>
+  ): Exit.Exit<readonly [string], StreamError | Errors.TooLong | Cause.Done> | undefined {
+    const { inbox } = this
+    while (inbox.length > 0) {
+      const decoded = decoder.decode(inbox.view, this.incoming === "ended")
+      if (decoded._tag === "More") break
+      this.take(decoded.taken ?? inbox.length)
+      if (decoded._tag === "Frame") return Exit.succeed([decoded.frame])
+      if (decoded._tag === "Failed") return Exit.fail(decoded.error)
+    }
+    this.see()
+    return this.over ?? (this.incoming === "ended" ? Exit.fail(Cause.Done()) : undefined)
   }
 
   // --- sending ---
@@ -211,11 +234,36 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
       // A copy: from here on the peer has it, and the caller may do with his what he likes.
       const bytes = typeof data === "string" ? utf8.encode(data) : data.slice()
       if (bytes.length === 0) return Exit.void
-      this.sent += bytes.length
-      this.ahead += bytes.length
-      this.out.carry({ _tag: "Data", bytes })
+      if (this.ahead + bytes.length > this.capacity) return this.sendAndWait(bytes)
+      this.put(bytes)
       // The peer's answer may have come already.
-      return this.sendExit ?? this.waitToSend
+      return this.cannotSend ?? Exit.void
+    })
+  }
+
+  private put(bytes: Uint8Array): void {
+    this.sent += bytes.length
+    this.ahead += bytes.length
+    this.out.carry({ _tag: "Data", bytes })
+  }
+
+  // In one step: another sender that comes between sending and waiting would not know that this one waits.
+  private sendAndWait(bytes: Uint8Array): Effect.Effect<void, StreamError> {
+    return Effect.callback((resume) => {
+      const refusal = this.refusal
+      if (refusal !== undefined) {
+        resume(refusal)
+        return undefined
+      }
+      this.put(bytes)
+      const exit = this.cannotSend ?? (this.ahead <= this.capacity ? Exit.void : undefined)
+      if (exit !== undefined) {
+        resume(exit)
+        return undefined
+      }
+      const wait = new Wait("sending to", this, undefined, resume as (effect: AnyEffect) => void)
+      this.senders.push(wait)
+      return wait.leave
     })
   }
 
@@ -231,22 +279,6 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
   private get refusedExit(): Exit.Exit<never, Errors.Broken> {
     return Exit.fail(new Errors.Broken({ what: this.label, cause: systemError("EPIPE", "the peer receives no more") }))
   }
-
-  /** How a send ends whose bytes have gone out; it waits when there is no such thing. */
-  private get sendExit(): Exit.Exit<void, StreamError> | undefined {
-    return this.cannotSend ?? (this.ahead <= this.capacity ? Exit.void : undefined)
-  }
-
-  private readonly waitToSend: Effect.Effect<void, StreamError> = Effect.callback((resume) => {
-    const exit = this.sendExit
-    if (exit !== undefined) {
-      resume(exit)
-      return undefined
-    }
-    const wait = new Wait("sending to", this, undefined, resume as (effect: AnyEffect) => void)
-    this.senders.push(wait)
-    return wait.leave
-  })
 
   readonly sendEof: Effect.Effect<void, StreamError> = Effect.suspend(() => {
     if (this.state === "open" && this.outgoing === "ended") return Exit.void
@@ -267,11 +299,11 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
   readonly close: Effect.Effect<void> = Effect.sync(() => {
     if (this.state === "closed") return
     together(() => {
-      const unread = this.inbox.length
+      const unread = this.inbox.length > 0 || this.ignored
       this.shut()
       if (this.broken !== undefined) return
       this.sendEnd()
-      if (unread > 0) this.out.carry({ _tag: "Refused" })
+      if (unread) this.out.carry({ _tag: "Refused" })
     })
   })
 
@@ -310,6 +342,20 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     })
   }
 
+  readonly endInput: Effect.Effect<void> = Effect.sync(() => {
+    this.inputEnded = true
+    this.incoming = "ended"
+    this.serve()
+  })
+
+  get bytesReceived(): number {
+    return this.arrivedBytes
+  }
+
+  get bytesSent(): number {
+    return this.sent
+  }
+
   // --- what the peer says ---
 
   arrived(message: Message): void {
@@ -317,6 +363,11 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
       case "Data":
         if (this.state === "closed") return this.out.carry({ _tag: "Refused" })
         if (this.broken !== undefined) return
+        this.arrivedBytes += message.bytes.length
+        if (this.inputEnded) {
+          this.ignored = true
+          return
+        }
         this.inbox.push(message.bytes)
         this.peak = Math.max(this.peak, this.inbox.length)
         return this.serve()
