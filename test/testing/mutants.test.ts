@@ -111,7 +111,7 @@ const kill = (library: Library, Explore: Explorer, rareIn?: string): Kill | unde
   return undefined
 }
 
-describe("Exploring the core's own programs", () => {
+describe("Exploring the core's own programs", { timeout: 60_000 }, () => {
   it("finds nothing in the core as it is", async () => {
     const killed = kill(...await load("unchanged", undefined))
     assert.isUndefined(killed, killed?.message)

@@ -4,7 +4,7 @@ import { it } from "effect-nursery/vitest"
 import { assert, describe } from "vitest"
 import { subjects } from "./primitives.ts"
 
-describe("Under exploration", () => {
+describe("Under exploration", { timeout: 60_000 }, () => {
   for (const { name, options, program } of subjects(Library)) {
     const property = (wrong: ReadonlyArray<string>) => assert.deepStrictEqual(wrong, [])
     it.explore(name, program, { runs: 2000, ...options, property })
