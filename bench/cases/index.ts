@@ -1,6 +1,7 @@
 import type { Case } from "../harness/Case.ts"
 import { cancel } from "./cancel.ts"
 import { channel0, channel1024 } from "./channel.ts"
+import { echo } from "./echo.ts"
 import { explore } from "./explore.ts"
 import { gather, gatherBounded } from "./gather.ts"
 import { limiterCase } from "./limiter.ts"
@@ -29,5 +30,6 @@ export const cases: ReadonlyArray<Case> = [
   explore,
   ...observe,
   ...recorder,
-  ...thread
+  ...thread,
+  ...echo
 ]

@@ -5,7 +5,18 @@
  * cannot win. `mark` begins a second, inner measurement that lasts until the end. `tell` gives a figure
  * that is not time per operation; of several the median counts.
  */
-export type Run = (n: number, mark: () => void, tell: Tell) => Promise<number>
+export interface Run {
+  (n: number, mark: () => void, tell: Tell): Promise<number>
+  /** Where the work is done, if not in this process. */
+  readonly elsewhere?: Elsewhere
+}
+
+/** What another process has used. */
+export interface Elsewhere {
+  cpuMs(): number
+  resetPeak(): void
+  peakMB(): number
+}
 
 /** `what` says what the figure is, with its unit. */
 export type Tell = (what: string, figure: number) => void

@@ -36,9 +36,11 @@ if (process.env.BENCH_PROFILE !== undefined) {
 
 // The first run at full size says how much memory it takes; it and two more, if
 // there is time, show the compiler what the program is like.
-peak.reset()
+const { elsewhere } = run
+const memory = elsewhere ?? { resetPeak: peak.reset, peakMB: peak.megabytes }
+memory.resetPeak()
 await run(n, ignore, ignore)
-const rssMB = peak.megabytes()
+const rssMB = memory.peakMB()
 const warmUntil = performance.now() + 2000
 for (let i = 0; i < 2 && performance.now() < warmUntil; i++) await run(n, ignore, ignore)
 await tidy()
@@ -48,31 +50,31 @@ await warmUp(5)
 let done = 0
 let runs = 0
 let marked: { wallMs: number; cpuMs: number } | undefined
-let markedAt: { readonly wall: number; readonly cpu: NodeJS.CpuUsage } | undefined
-const mark = () => markedAt = { wall: performance.now(), cpu: process.cpuUsage() }
+let markedAt: { readonly wall: number; readonly cpu: number } | undefined
+// `cpuUsage` counts every thread of the process: also the collector's and the compiler's.
+const cpuMs = () => {
+  if (elsewhere !== undefined) return elsewhere.cpuMs()
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+const mark = () => markedAt = { wall: performance.now(), cpu: cpuMs() }
 const figures = new Map<string, Array<number>>()
 const tell: Tell = (what, figure) => {
   const before = figures.get(what)
   if (before === undefined) figures.set(what, [figure])
   else before.push(figure)
 }
-// `cpuUsage` counts every thread of the process: also the collector's and the compiler's.
-const cpuMs = (since: NodeJS.CpuUsage) => {
-  const { user, system } = process.cpuUsage(since)
-  return (user + system) / 1000
-}
-
 // A short section is repeated: what the collector does late belongs to it.
 const enoughMillis = 400
-const cpu = process.cpuUsage()
+const cpu = cpuMs()
 const wall = performance.now()
 do {
   done += await run(n, mark, tell)
   runs++
 } while (runs < repeat || performance.now() - wall < enoughMillis)
 const part = repeat / runs
-const result = { wallMs: (performance.now() - wall) * part, cpuMs: cpuMs(cpu) * part, rssMB }
-if (markedAt !== undefined) marked = { wallMs: performance.now() - markedAt.wall, cpuMs: cpuMs(markedAt.cpu) }
+const result = { wallMs: (performance.now() - wall) * part, cpuMs: (cpuMs() - cpu) * part, rssMB }
+if (markedAt !== undefined) marked = { wallMs: performance.now() - markedAt.wall, cpuMs: cpuMs() - markedAt.cpu }
 
 if (done !== n * runs) {
   console.error(`ended well, but with ${done} of ${n * runs} done`)

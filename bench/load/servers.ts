@@ -1,0 +1,52 @@
+/** The echo servers that are compared: each starts one in this process and returns its port. */
+import type { Tcp } from "effect-nursery/net"
+import type { AddressInfo } from "node:net"
+
+export type Server = () => Promise<number>
+
+export const ours: Server = async () => {
+  const Effect = await import("effect/Effect")
+  const Stream = await import("effect/Stream")
+  const { Tcp: net } = await import("effect-nursery/net")
+  const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
+  const server = net.serve(echo, { port: 0 })
+  return await new Promise((resolve) => {
+    Effect.runFork(server((address) => Effect.sync(() => resolve(address.port))))
+  })
+}
+
+/** As short as it can be without a peer that does not read filling the memory. */
+export const raw: Server = async () => {
+  const net = await import("node:net")
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on("data", (bytes) => {
+      if (socket.write(bytes)) return
+      socket.pause()
+      socket.once("drain", () => socket.resume())
+    })
+    socket.on("end", () => socket.end())
+    socket.on("error", () => socket.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 511, resolve))
+  return (server.address() as AddressInfo).port
+}
+
+export const effect: Server = async () => {
+  const Effect = await import("effect/Effect")
+  const NodeSocketServer = await import("@effect/platform-node/NodeSocketServer")
+  const server = Effect.gen(function*() {
+    const server = yield* NodeSocketServer.make({ host: "127.0.0.1", port: 0 })
+    const run = server.run((socket) =>
+      Effect.scoped(Effect.gen(function*() {
+        const reader = yield* socket.reader
+        const writer = yield* socket.writer
+        while (true) yield* writer.writeAll(yield* reader.pull)
+        // The end of the peer is an error there.
+      })).pipe(Effect.ignore)
+    )
+    yield* Effect.forkDetach(run)
+    return server.address._tag === "UnixPathAddress" ? 0 : server.address.port
+  })
+  const Scope = await import("effect/Scope")
+  return await Effect.runPromise(Scope.provide(server, Scope.makeUnsafe()))
+}

@@ -1,0 +1,41 @@
+/**
+ * An echo server: whatever a peer sends comes back.
+ *
+ * Run it:        npm start        (or: npm run example -- examples/echo/server.ts --port 8888)
+ * Talk to it:    npm run example -- examples/echo/client.ts       (in a second terminal; or: nc 127.0.0.1 8888)
+ * Stop it:       Ctrl-C in the first terminal
+ *
+ * Then try:
+ *   1. Two clients at once. Neither waits for the other: each connection is a task of its own.
+ *   2. In the handler, put `Effect.die("oops")` in place of `stream.send(bytes)`. One client is cut off and the log says
+ *      why, with its address; the server goes on.
+ *   3. `maxConnections: 1`, and two clients. What does the second one see, and what when the first one leaves?
+ */
+import { Stream } from "effect"
+import { Tcp } from "effect-nursery/net"
+import { Main } from "effect-nursery/node"
+import { announce, orSayWhy, placeFrom } from "../support/server.ts"
+
+const place = placeFrom({
+  name: "echo server",
+  file: "examples/echo/server.ts",
+  does: "sends back whatever it is sent",
+  port: 8888
+})
+
+// #region handler
+// Runs once for each connection. It ends when the peer has sent its end, and its connection is closed then; the same
+// happens when it fails, or is cancelled. `send` waits while the peer does not read, so a slow peer costs no memory.
+const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
+// #endregion
+
+// #region server
+// When the program is asked to stop, the input of every connection ends: what has come is sent back, then the handlers
+// end as if their peers had said goodbye.
+const server = Tcp.serve(echo, { ...place, endInputOnStop: true })
+// #endregion
+
+// #region main
+// A server is a function of `started`, which it calls with its address as soon as somebody can connect.
+Main.run(server(announce("echo server")).pipe(orSayWhy(place)))
+// #endregion
