@@ -87,7 +87,7 @@ const load = async (name: string, mutant: Mutant | undefined): Promise<readonly 
   return [await at("src/index.ts") as Library, await at("src/testing/Explore.ts") as Explorer]
 }
 
-const runs = 500
+const runs = 250
 
 interface Kill {
   readonly subject: Subject
@@ -100,7 +100,7 @@ const kill = (library: Library, Explore: Explorer, rareIn?: string): Kill | unde
   for (const subject of subjects(library).filter(({ name }) => rareIn === undefined || name === rareIn)) {
     for (const cancelEverywhere of subject.options?.cancelEverywhere === false ? [false] : [false, true]) {
       const report = Explore.run(subject.program, {
-        runs: rareIn === undefined ? runs : 10 * runs,
+        runs: rareIn === undefined ? runs : 6 * runs,
         ...subject.options,
         cancelEverywhere,
         holds: (wrong) => assert.deepStrictEqual(wrong, [])
