@@ -63,7 +63,7 @@ const patienceMillis = 15_000
 
 export class RawPeer {
   readonly socket: net.Socket
-  private bytes = Buffer.alloc(0)
+  private bytes: Buffer = Buffer.alloc(0)
   private over: "no" | "ended" | "reset" = "no"
   private changed: () => void = () => {}
 
