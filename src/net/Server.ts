@@ -15,7 +15,7 @@ import type { Address } from "./Network.ts"
  *
  * @since 0.1.0
  */
-export interface Options<in E = never, out R = never> {
+export interface Options<in E = unknown, out R = never> {
   /** The name of the server's nursery in the task tree, in failures and in the log. Default: `"server"`. */
   readonly name?: string
   /** So many handlers run at a time. Default: no limit. */

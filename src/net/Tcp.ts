@@ -61,7 +61,7 @@ export const connect = (options: ConnectTo): Effect.Effect<TcpStream, Errors.Bro
  *
  * @since 0.1.0
  */
-export interface ServeOptions<in E = never, out R = never> extends Server.Options<E, R> {
+export interface ServeOptions<in E = unknown, out R = never> extends Server.Options<E, R> {
   /** 0 is any free port. */
   readonly port: number
   /**

@@ -1,5 +1,4 @@
 /** Servers: listeners, a nursery with a task for each connection, and an end in two phases. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Errors from "../../core/Errors.ts"
 import * as CancelScope from "../../core/CancelScope.ts"
@@ -43,7 +42,7 @@ export const serve = <A extends Address, S extends Connection, V, R, R2>(
       return Effect.scoped(bodyOf(block, kind, started)) as AnyEffect
     }
     const opened = openCollecting(() => new ServerBlock(body, visitor(kind, handler, plan), plan)) as Effect.Effect<void, Errors.Broken>
-    const reported = Effect.onExit(opened, () => server?.hadToDrain === true ? tell(plan.name, server.report) : Effect.void)
+    const reported = Effect.onExit(opened, () => server?.tellReport ?? Effect.void)
     return Effect.map(reported, () => server!.report)
   })
 
@@ -57,15 +56,9 @@ const bodyOf = <A extends Address, S extends Connection, V>(
     yield* started(kind.started(listeners.map((listener) => listener.address)))
     yield* CancelScope.whenStopping
     for (const listener of listeners) yield* listener.close
-    server.stop()
+    server.stop(true)
     yield* server.drain
   })
-
-const tell = (name: string, { drained, forced, longest }: Report): Effect.Effect<void> =>
-  Effect.annotateLogs(
-    Effect.logInfo(`${name} has stopped: drained ${drained}, forced ${forced}, longest ${Duration.format(longest)}`),
-    { server: name }
-  )
 
 /** What runs for each connection. Without time limits nothing comes between it and the handler. */
 const visitor = <A extends Address, S extends Connection>(

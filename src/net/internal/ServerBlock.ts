@@ -34,8 +34,8 @@ const fullAgainMillis = 60_000
 
 type State =
   | { readonly _tag: "Accepting" }
-  /** `open` connections had handlers then. */
-  | { readonly _tag: "Stopping"; readonly since: number; readonly open: number }
+  /** `open` connections had handlers then. It was asked to stop, or cancelled. */
+  | { readonly _tag: "Stopping"; readonly since: number; readonly open: number; readonly asked: boolean }
 
 export class ServerBlock extends NurseryBlock implements Host, Acceptor {
   private readonly plan: ServePlan
@@ -164,9 +164,9 @@ export class ServerBlock extends NurseryBlock implements Host, Acceptor {
   }
 
   /** From here on nobody is let in. */
-  stop(): void {
+  stop(asked: boolean): void {
     if (this.stage._tag === "Stopping") return
-    this.stage = { _tag: "Stopping", since: this.now, open: this.visits }
+    this.stage = { _tag: "Stopping", since: this.now, open: this.visits, asked }
     for (const connection of this.waiting) {
       this.leaveGroup(connection)
       this.turnAway(connection, false)
@@ -175,7 +175,7 @@ export class ServerBlock extends NurseryBlock implements Host, Acceptor {
   }
 
   override cancelMembers(reason: CancelReason): void {
-    this.stop()
+    this.stop(false)
     super.cancelMembers(reason)
   }
 
@@ -211,9 +211,12 @@ export class ServerBlock extends NurseryBlock implements Host, Acceptor {
     return { served, drained, forced, longest: Duration.millis(Math.round(longest)), turnedAway }
   }
 
-  /** It had connections when it began to stop. */
-  get hadToDrain(): boolean {
-    return this.stage._tag === "Stopping" && this.stage.open > 0
+  /** Tells the log how it has stopped, if there were connections then. */
+  get tellReport(): Effect.Effect<void> {
+    if (this.stage._tag !== "Stopping" || this.stage.open === 0) return Effect.void
+    const { drained, forced, longest } = this.report
+    const words = `${this.name} has stopped: drained ${drained}, forced ${forced}, longest ${Duration.format(longest)}`
+    return Effect.annotateLogs(this.stage.asked ? Effect.logInfo(words) : Effect.logDebug(words), { server: this.name })
   }
 }
 
