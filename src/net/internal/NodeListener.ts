@@ -10,6 +10,7 @@ import type { AnyEffect } from "../../core/internal/Block.ts"
 import { type Awaited, Wait } from "../../core/internal/Wait.ts"
 import type { Acceptor, Address, Listener, ListenOptions, TcpAddress, UnixAddress } from "../Network.ts"
 import { nameOf } from "./AddressText.ts"
+import { exhaustedBy } from "./Descriptors.ts"
 import { NodeStream, tcpAddressOf, unsentBytes } from "./NodeStream.ts"
 
 /** As Node says it. */
@@ -22,6 +23,8 @@ export const socketOptions = { allowHalfOpen: true, highWaterMark: unsentBytes, 
 const serverFor = <A extends Address>(at: A, acceptor: Acceptor<A>, options: ListenOptions | undefined): Server => {
   const server = createServer({ ...socketOptions, pauseOnConnect: true, ...keepAliveOf(options?.keepAlive) })
   server.on("connection", (socket: Socket) => {
+    const cause = exhaustedBy(socket)
+    if (cause !== undefined) acceptor.failed(new Broken({ what: whatOf(addressOf(server, at)), cause }))
     if (at._tag === "Unix") {
       const peer: UnixAddress = { _tag: "Unix", path: "" }
       acceptor.connected(new NodeStream<UnixAddress>("unix", socket, peer, at) as NodeStream<Address> as NodeStream<A>)

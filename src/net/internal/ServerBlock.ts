@@ -91,7 +91,7 @@ export class ServerBlock extends NurseryBlock implements Host, Acceptor {
   failed(error: Errors.Broken): void {
     if (this.now < this.pausedUntil || this.state === "ended") return
     this.pausedUntil = this.now + acceptPauseMillis
-    this.beside("log", Effect.logWarning(`${this.name} could not accept a connection, and goes on: ${wordsOf(error)}`))
+    this.beside("log", Effect.logWarning(`${this.name} cannot accept connections for now, and goes on: ${error.message}`))
   }
 
   private letIn(connection: Connection): void {
@@ -224,7 +224,7 @@ const handleFailure = (plan: ServePlan, cause: Cause.Cause<any>, task: TaskMembe
   if (!(task instanceof Visit)) return Effect.logError(`${plan.name}: ${task.name} failed`, cause)
   if (plan.onFailure !== undefined) return plan.onFailure(cause, task.connection.peer)
   const log = isWeather(cause)
-    ? Effect.logInfo(`${task.name}: ${cause.reasons.map((reason) => wordsOf((reason as Cause.Fail<Error>).error)).join("; ")}`)
+    ? Effect.logInfo(`${task.name}: ${cause.reasons.map((reason) => (reason as Cause.Fail<Error>).error.message).join("; ")}`)
     : Effect.logError(`the handler of ${task.name} failed`, cause)
   return Effect.annotateLogs(log, { server: plan.name, peer: task.name })
 }
@@ -234,8 +234,3 @@ const isWeather = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Fail" && (reason.error instanceof Errors.Broken || reason.error instanceof Errors.TooSlow)
   )
-
-const wordsOf = (error: Error): string => {
-  const why = error instanceof Errors.Broken && error.cause instanceof Error ? ` (${error.cause.message})` : ""
-  return error.message + why
-}
