@@ -83,7 +83,7 @@ export class RawPeer {
 
   static dial(port: number): Promise<RawPeer> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true }, () => resolve(new RawPeer(socket)))
+      const socket = net.connect({ host: "127.0.0.1", port }, () => resolve(new RawPeer(socket)))
       socket.once("error", reject)
     })
   }

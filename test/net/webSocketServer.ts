@@ -1,5 +1,6 @@
 /** Runs a server of WebSockets for the time of a test, and keeps what it logs. */
-import { Effect, Logger, References } from "effect"
+import { type Duration, Effect, Layer, Logger, References } from "effect"
+import * as TestClock from "effect/testing/TestClock"
 import { CancelScope, Nursery } from "effect-nursery"
 import { type Server, WebSocket } from "effect-nursery/net"
 
@@ -9,6 +10,8 @@ export interface Running {
   /** What was logged so far, with everything in it. */
   readonly logged: () => ReadonlyArray<string>
   /** Asks the server to stop, waits for its end, and gives its report. */
+  /** Lets time pass, where that is the test's. */
+  readonly elapse: (time: Duration.Input) => Promise<void>
   readonly stop: (grace?: number) => Promise<Server.Report>
 }
 
@@ -29,7 +32,8 @@ export const keepLogs = () => {
 export const serving = (
   handler: Handler,
   options: Omit<WebSocket.PortOptions<any>, "port">,
-  body: (server: Running) => Promise<void>
+  body: (server: Running) => Promise<void>,
+  time: "real" | "test" = "real"
 ): Promise<void> => {
   const { layer, lines } = keepLogs()
   let report: Server.Report | undefined
@@ -50,9 +54,11 @@ export const serving = (
         await Effect.runPromise(scope.stop({ grace }))
         return report!
       }
-      yield* Effect.promise(() => body({ port, url: `ws://127.0.0.1:${port}`, logged: () => lines, stop }))
+      const context = yield* Effect.context<never>()
+      const elapse = (time: Duration.Input) => Effect.runPromiseWith(context)(TestClock.adjust(time))
+      yield* Effect.promise(() => body({ elapse, port, url: `ws://127.0.0.1:${port}`, logged: () => lines, stop }))
       yield* scope.cancel("the test is over")
     })
   )
-  return Effect.runPromise(program.pipe(Effect.provide(layer)))
+  return Effect.runPromise(program.pipe(Effect.provide(time === "test" ? Layer.merge(layer, TestClock.layer()) : layer)))
 }

@@ -66,7 +66,7 @@ const open = (
     const ws = new WebSocket(url, protocols, options)
     const broken = (cause: unknown) => end(Exit.fail(new Errors.Broken({ what, cause })))
     const tooLate: Due = {
-      onDeadline: () => broken(new Errors.TooSlow({ scope: `the handshake of ${what}`, after: Duration.millis(millis) }))
+      onDeadline: () => broken(new Errors.TooSlow({ scope: "handshake", after: Duration.millis(millis) }))
     }
     const timer = millis === Infinity ? undefined : timers.set(timers.now() + millis, tooLate, fiber)
     const forget = () => {

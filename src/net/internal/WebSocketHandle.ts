@@ -90,7 +90,7 @@ export class WebSocketHandle implements ServerStream, MessageSource, Awaited, St
     this.refused = undefined
     this.violation = undefined
     this.timer = undefined
-    this.seenBytes = 0
+    this.seenBytes = opened.socket.bytesRead
     this.missed = 0
     this.controls = 0
     this.controlsSince = this.now
@@ -204,7 +204,7 @@ export class WebSocketHandle implements ServerStream, MessageSource, Awaited, St
     const message = given instanceof EncodedMessage ? given.message : given as Message
     // While it compresses nothing lies in the socket that could drain.
     if (this.plain) this.ws.send(message)
-    else this.ws.send(message, this.drained)
+    else this.ws.send(message, this.sent)
   }
 
   private waitWith(message: Message | Encoded): Effect.Effect<void, StreamError> {
@@ -226,8 +226,16 @@ export class WebSocketHandle implements ServerStream, MessageSource, Awaited, St
   private get drained(): () => void {
     return () => {
       this.waking = false
-      if (this.outbox !== undefined && this.outbox.length > 0) wakeUp(this)
+      this.serve()
     }
+  }
+
+  private get sent(): () => void {
+    return () => this.serve()
+  }
+
+  private serve(): void {
+    if (this.outbox !== undefined && this.outbox.length > 0) wakeUp(this)
   }
 
   /** There may be room: the messages of those who wait longest go out. */

@@ -76,6 +76,7 @@ export const refusalOf = (request: IncomingMessage): Refusal | undefined => {
   const { headers, httpVersionMajor, httpVersionMinor, method } = request
   if (method !== "GET") return { status: 405, why: "a WebSocket begins with GET", headers: { Allow: "GET" } }
   if (httpVersionMajor < 1 || (httpVersionMajor === 1 && httpVersionMinor < 1)) return { status: 400, why: "a WebSocket needs HTTP/1.1" }
+  if (headers.host === undefined) return { status: 400, why: "the Host header is missing" }
   if (headers.upgrade?.toLowerCase() !== "websocket") return { status: 400, why: "the Upgrade header must be websocket" }
   if (headers["sec-websocket-version"] !== version) {
     return { status: 426, why: `Sec-WebSocket-Version must be ${version}`, headers: { "Sec-WebSocket-Version": version, Upgrade: "websocket" } }

@@ -11,6 +11,7 @@ export interface WsServerOptions {
   readonly noServer: true
   readonly clientTracking: false
   readonly maxPayload: number
+  readonly maxPendingAutoPongs: number
   readonly maxBufferedChunks: number
   readonly maxFragments: number
   readonly closeTimeout: number

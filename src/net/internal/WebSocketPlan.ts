@@ -79,8 +79,15 @@ export const mostPieces = (maxPayload: number): number => Math.max(4096, Math.ce
 /** `ws` has it in 32 bits, and Node's timers, too. */
 export const wsMillis = (millis: number): number => Math.min(millis, 2 ** 31 - 1)
 
+/**
+ * Pongs that the system has not taken: `ws` cuts off a peer that lets more pile up. All
+ * of those that are allowed in a second may come at once.
+ */
+const mostPongs = ({ maxPingsPerSecond }: WebSocketPlan): number => maxPingsPerSecond === Infinity ? 0 : 2 * maxPingsPerSecond + 2
+
 export const wsLimits = (plan: WebSocketPlan) => ({
   maxPayload: plan.maxPayload,
+  maxPendingAutoPongs: mostPongs(plan),
   maxBufferedChunks: mostPieces(plan.maxPayload),
   maxFragments: mostPieces(plan.maxPayload),
   closeTimeout: wsMillis(plan.closeMillis),
