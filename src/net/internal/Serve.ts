@@ -23,8 +23,8 @@ export interface Kind<A extends Address, S extends Connection, V> {
   readonly started: (addresses: ReadonlyArray<A>) => V
   /** Makes of a connection what the handler gets. When it fails or is cancelled, it has aborted the connection. */
   readonly prepare?: (connection: Connection<A>) => Effect.Effect<S, Errors.Broken>
-  /** What limits of the stream's own make of it, if it has more to it than a connection. */
-  readonly limited?: (limited: LimitedStream, stream: S) => S
+  /** Puts limits on a stream that has more to it than a connection. */
+  readonly limited?: (stream: S, writeMillis: number) => LimitedStream
 }
 
 /** A server, as a function of `started`. */
@@ -70,9 +70,8 @@ const visitor = <A extends Address, S extends Connection>(
   const limitedStream = writeMillis !== Infinity || heartbeat !== undefined
   const withLimits = (visit: Visit, stream: S): AnyEffect => {
     if (!limitedStream) return withIdleLimit(stream, idleMillis, handler(stream) as AnyEffect)
-    const limited = new LimitedStream(stream, writeMillis)
-    const own = kind.limited === undefined ? limited as unknown as S : kind.limited(limited, stream)
-    const handled = withIdleLimit(stream, idleMillis, Effect.suspend(() => handler(own)) as AnyEffect)
+    const limited = kind.limited?.(stream, writeMillis) ?? new LimitedStream(stream, writeMillis)
+    const handled = withIdleLimit(stream, idleMillis, Effect.suspend(() => handler(limited as Connection as S)) as AnyEffect)
     return heartbeat === undefined ? handled : withHeartbeat(visit, limited, heartbeat, handled)
   }
   const use = (visit: Visit, stream: S): AnyEffect => {
