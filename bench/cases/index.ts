@@ -12,6 +12,7 @@ import { recorder } from "./recorder.ts"
 import { spawn, spawnYield } from "./spawn.ts"
 import { thread } from "./thread.ts"
 import { timeLimit } from "./time-limit.ts"
+import { webSocket } from "./ws.ts"
 
 /** In the order in which they run. */
 export const cases: ReadonlyArray<Case> = [
@@ -31,5 +32,6 @@ export const cases: ReadonlyArray<Case> = [
   ...observe,
   ...recorder,
   ...thread,
-  ...echo
+  ...echo,
+  ...webSocket
 ]
