@@ -5,10 +5,16 @@ export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(te
 
 export const textOf = (bytes: Uint8Array): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
 
+interface CountingSource {
+  receives: number
+  bytes: number
+  readonly receive: Effect.Effect<Option.Option<Uint8Array>>
+}
+
 /** Gives these chunks and then the end, and counts what was taken. */
-export const sourceOf = (chunks: Iterable<Uint8Array | string>) => {
+export const sourceOf = (chunks: Iterable<Uint8Array | string>): CountingSource => {
   const all = Array.from(chunks, (chunk) => typeof chunk === "string" ? bytesOf(chunk) : chunk)
-  const source = {
+  const source: CountingSource = {
     receives: 0,
     bytes: 0,
     receive: Effect.sync(() => {

@@ -1,5 +1,5 @@
 /** Takes chunks from a source and gives frames, one when one is asked for. */
-import * as Arr from "effect/Array"
+import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -323,7 +323,11 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     this.seen = 0
     this.receivers.wakeAll(this.closedExit)
     this.senders.wakeAll(this.closedExit)
+    this.onShut()
   }
+
+  /** It was closed or aborted. */
+  protected onShut(): void {}
 
   get isClosed(): boolean {
     return this.state === "closed"
@@ -352,8 +356,9 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     return this.arrivedBytes
   }
 
+  /** What is above the capacity waits here, as in a socket that the system takes no more from. */
   get bytesSent(): number {
-    return this.sent
+    return this.sent - Math.max(0, this.ahead - this.capacity)
   }
 
   // --- what the peer says ---
@@ -417,9 +422,9 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
   }
 }
 
-const systemError = (code: string, message: string): Error => Object.assign(new Error(`${code}: ${message}`), { code })
+export const systemError = (code: string, message: string): Error => Object.assign(new Error(`${code}: ${message}`), { code })
 
-export const reset = (): Error => systemError("ECONNRESET", "the peer reset the connection")
+const reset = (): Error => systemError("ECONNRESET", "the peer reset the connection")
 
 const busyWith = (queue: WaitQueue, what: string): Exit.Exit<never, Errors.Busy> | undefined =>
   queue.first === undefined ? undefined : Exit.fail(new Errors.Busy({ what, holder: queue.first.place?.task ?? "another fiber" }))

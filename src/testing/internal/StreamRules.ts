@@ -2,7 +2,7 @@
  * What a stream must do, one rule at a time. Each rule is given a new pair of
  * streams, so that one that is broken does not hide the others.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
