@@ -23,20 +23,26 @@ export class Visit extends TaskMember {
   declare readonly connection: Connection
   /** What the handler got: the connection, or what TLS made of it. */
   declare stream: Connection | undefined
+  /** Its end has closed the connection, or is about to. */
+  declare private isLeaving: boolean
 
   constructor(host: Host, connection: Connection, context: Context.Context<never> | undefined, number: number) {
     super(host, undefined!, context, number, undefined)
     this.host = host
     this.connection = connection
     this.stream = undefined
+    this.isLeaving = false
     this.effect = Effect.onExit(Effect.suspend(() => host.handle(this)), () => this.leave)
   }
 
   // However the handler ended. A cancelled one has no time for a peer that is slow to take the rest, and one that is
   // cancelled now gives up the rest, too.
   private get leave(): Effect.Effect<void> {
+    this.isLeaving = true
     const stream = this.stream ?? this.connection
-    return this.told === undefined ? Effect.interruptible(stream.close) : stream.abort
+    if (this.told !== undefined) return stream.abort
+    // The cancel may come before the close has begun.
+    return Effect.onInterrupt(Effect.interruptible(stream.close), () => stream.abort)
   }
 
   /** Tells what the handler is about to get. There may be something to do before. */
@@ -59,8 +65,8 @@ export class Visit extends TaskMember {
 
   override ended(): void {
     super.ended()
-    // It was cancelled before its first step, so nobody has closed it.
-    if (this.fiber === undefined) this.host.drop(this.connection)
+    // It was cancelled before its first steps, so nobody has closed it.
+    if (!this.isLeaving) this.host.drop(this.connection)
     this.host.visitEnded(this)
   }
 }
