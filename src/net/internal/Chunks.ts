@@ -1,6 +1,7 @@
 /** Bytes in the pieces in which they came. Nothing is copied unless several pieces are wanted as one. */
 
-const none = new Uint8Array(0)
+const empty = new Uint8Array(0)
+const none: Array<Uint8Array> = []
 
 /** A place in the pieces, for a search that goes on where it stopped. Taking bytes makes it void. */
 export interface Place {
@@ -12,88 +13,85 @@ export interface Place {
 }
 
 export class Chunks {
-  private pieces: Array<Uint8Array> = []
-  private head = 0
+  // Mostly there is one, taken as soon as it has come. It needs no array.
+  private first: Uint8Array | undefined = undefined
+  private others: Array<Uint8Array> = none
+  /** Where the second one lies in `others`. */
+  private second = 0
   size = 0
 
   push(piece: Uint8Array): void {
     if (piece.length === 0) return
-    this.pieces.push(piece)
     this.size += piece.length
+    if (this.first === undefined) this.first = piece
+    else if (this.others === none) this.others = [piece]
+    else this.others.push(piece)
   }
 
   /** The first piece. There must be one. */
   shift(): Uint8Array {
-    const piece = this.pieces[this.head]!
+    const piece = this.first!
     this.size -= piece.length
-    this.dropFirst()
+    if (this.others === none) this.first = undefined
+    else this.moveUp()
     return piece
   }
 
-  private dropFirst(): void {
-    this.pieces[this.head++] = none
-    if (this.head === this.pieces.length) {
-      this.pieces.length = 0
-      this.head = 0
-    } else if (this.head > 64 && this.head * 2 > this.pieces.length) {
-      this.pieces.splice(0, this.head)
-      this.head = 0
+  private moveUp(): void {
+    const { others } = this
+    this.first = others[this.second]!
+    // What was taken must not live on in the array.
+    others[this.second++] = empty
+    if (this.second === others.length) {
+      this.others = none
+      this.second = 0
+    } else if (this.second > 64 && this.second * 2 > others.length) {
+      others.splice(0, this.second)
+      this.second = 0
     }
+  }
+
+  private piece(index: number): Uint8Array | undefined {
+    return index === 0 ? this.first : this.others[this.second + index - 1]
   }
 
   /** The first so many bytes. There must be as many. */
   take(bytes: number): Uint8Array {
     if (bytes === 0) return new Uint8Array(0)
-    const first = this.pieces[this.head]!
-    if (first.length === bytes) return this.shift()
-    if (first.length > bytes) {
-      this.pieces[this.head] = first.subarray(bytes)
-      this.size -= bytes
-      return first.subarray(0, bytes)
-    }
+    if (this.first!.length >= bytes) return this.takeFromFirst(bytes)
     const whole = new Uint8Array(bytes)
     for (let at = 0; at < bytes;) {
-      const piece = this.pieces[this.head]!
-      const rest = bytes - at
-      if (piece.length <= rest) {
-        whole.set(piece, at)
-        at += piece.length
-        this.shift()
-      } else {
-        whole.set(piece.subarray(0, rest), at)
-        this.pieces[this.head] = piece.subarray(rest)
-        this.size -= rest
-        at = bytes
-      }
+      const part = this.takeFromFirst(Math.min(bytes - at, this.first!.length))
+      whole.set(part, at)
+      at += part.length
     }
     return whole
   }
 
+  private takeFromFirst(bytes: number): Uint8Array {
+    const first = this.first!
+    if (first.length === bytes) return this.shift()
+    this.first = first.subarray(bytes)
+    this.size -= bytes
+    return first.subarray(0, bytes)
+  }
+
   drop(bytes: number): void {
-    while (bytes > 0) {
-      const first = this.pieces[this.head]!
-      if (first.length > bytes) {
-        this.pieces[this.head] = first.subarray(bytes)
-        this.size -= bytes
-        return
-      }
-      bytes -= first.length
-      this.shift()
-    }
+    while (bytes > 0) bytes -= this.takeFromFirst(Math.min(bytes, this.first!.length)).length
   }
 
   at(index: number): number | undefined {
-    for (let i = this.head; i < this.pieces.length; i++) {
-      const piece = this.pieces[i]!
-      if (index < piece.length) return piece[index]
+    for (let i = 0;; i++) {
+      const piece = this.piece(i)
+      if (piece === undefined || index < piece.length) return piece?.[index]
       index -= piece.length
     }
-    return undefined
   }
 
   clear(): void {
-    this.pieces = []
-    this.head = this.size = 0
+    this.first = undefined
+    this.others = none
+    this.second = this.size = 0
   }
 
   /**
@@ -103,7 +101,7 @@ export class Chunks {
   find(delimiter: Uint8Array, place: Place): boolean {
     const first = delimiter[0]!
     for (;;) {
-      const piece = this.pieces[this.head + place.piece]
+      const piece = this.piece(place.piece)
       if (piece === undefined) return false
       const at = piece.indexOf(first, place.offset)
       if (at === -1) {
@@ -124,10 +122,10 @@ export class Chunks {
 
   /** `undefined`: as far as it goes. */
   private matches(delimiter: Uint8Array, piece: number, offset: number): boolean | undefined {
-    let bytes = this.pieces[this.head + piece]!
+    let bytes = this.piece(piece)!
     for (let i = 1; i < delimiter.length; i++) {
       while (++offset >= bytes.length) {
-        const next = this.pieces[this.head + ++piece]
+        const next = this.piece(++piece)
         if (next === undefined) return undefined
         bytes = next
         offset = -1

@@ -20,6 +20,7 @@ import type { StreamError } from "../ByteStream.ts"
 import type { Address, Connection, TcpAddress } from "../Network.ts"
 import { nameOf } from "./AddressText.ts"
 import { Inbox, type Source } from "./Inbox.ts"
+import { fewBytes, useYoungMemory } from "./YoungMemory.ts"
 
 /**
  * How many bytes a socket may hold that the system has not taken, before a sender
@@ -43,6 +44,9 @@ interface Owned extends Socket {
 }
 
 function onData(this: Owned, bytes: Uint8Array): void {
+  // Asks for what is being read anyway. Otherwise Node asks for it in a turn of its own, after every chunk.
+  this.read(0)
+  if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
   this[streamOf]?.received(bytes)
 }
 function onEnd(this: Owned): void {
