@@ -292,7 +292,7 @@ describe("Tcp.serve, when it is full", () => {
           assert.strictEqual(third.received, "")
           first.socket.end()
           yield* hears(second, "welcome")
-          yield* Effect.forkChild(scope.stop({ grace: "1 minute" }))
+          yield* scope.stop({ grace: "1 minute" })
           second.socket.end()
           return yield* server.join
         }).pipe(Effect.scoped)).pipe(Effect.provide(layer))
@@ -356,7 +356,7 @@ describe("Tcp.serve, when it stops", () => {
           const deaf = (yield* dial(address)).say("deaf")
           // All of them have to be at work before it is stopped.
           yield* Effect.all([atWork(3, /a stop/), atWork(1, /receiving/)])
-          yield* Effect.forkChild(scope.stop({ grace: "1 minute", reason: "deploy" }))
+          yield* scope.stop({ grace: "1 minute", reason: "deploy" })
           for (const peer of polite) yield* hears(peer, "goodbye: deploy")
           assert.strictEqual(yield* refuses(address), "ECONNREFUSED")
           assert.strictEqual(yield* canBind(address), "bound")
@@ -374,7 +374,7 @@ describe("Tcp.serve, when it stops", () => {
       const log = logged()
       const report = yield* beside(Tcp.serve(echo, { port: 0 }), ({ scope, server }) =>
         Effect.gen(function*() {
-          yield* Effect.forkChild(scope.stop({ grace: "1 minute" }))
+          yield* scope.stop({ grace: "1 minute" })
           return yield* server.join
         })).pipe(Effect.provide(log.layer))
       assert.deepStrictEqual(report, { served: 0, drained: 0, forced: 0, longest: Duration.zero, turnedAway: 0 })
@@ -389,7 +389,7 @@ describe("Tcp.serve, when it stops", () => {
           const { dial } = yield* peers
           const all = yield* Effect.forEach([1, 2, 3], () => dial(address))
           for (const peer of all) yield* hears(peer.say("hello"), "hello")
-          yield* Effect.forkChild(scope.stop({ grace: "1 minute" }))
+          yield* scope.stop({ grace: "1 minute" })
           for (const peer of all) assert.strictEqual(yield* ended(peer), "end")
           return yield* server.join
         }).pipe(Effect.scoped)).pipe(Effect.provide(log.layer))
@@ -405,7 +405,7 @@ describe("Tcp.serve, when it stops", () => {
           yield* hears((yield* dial(address)).say("a"), "a")
           const waiting = (yield* dial(address)).say("b")
           yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-          yield* Effect.forkChild(scope.stop({ grace: "1 minute" }))
+          yield* scope.stop({ grace: "1 minute" })
           yield* ended(waiting)
           assert.strictEqual(waiting.received, "")
           return yield* server.join
@@ -493,7 +493,7 @@ describe("Tcp.serve, time limits", () => {
     const { line } = await run(limited({ limits: { write: "60 millis" } }, flood, true))
     assert.instanceOf(failed, Errors.Broken)
     assert.instanceOf((failed as Errors.Broken).cause, Errors.TooSlow)
-    assert.match(line.message, /^127\.0\.0\.1:\d+: tcp 127\.0\.0\.1:\d+ is broken.*\(write took longer than 60ms\)$/)
+    assert.match(line.message, /^127\.0\.0\.1:\d+: tcp 127\.0\.0\.1:\d+ is broken: write took longer than 60ms$/)
   })
 
   it("asks a silent peer whether it is there, and ends the handler of one that does not answer", async () => {

@@ -7,10 +7,10 @@ import * as Stream from "effect/Stream"
 import * as Errors from "../../core/Errors.ts"
 import { type AnyEffect, open } from "../../core/internal/Block.ts"
 import type { ScopeBlock, Shape } from "../../core/internal/ScopeBlock.ts"
-import { type Awaited, waitIn, WaitQueue } from "../../core/internal/Wait.ts"
+import { waitIn, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
 import type { Address, Connection } from "../Network.ts"
-import { nameOf } from "./AddressText.ts"
+import { labelOfStream } from "./FrameReader.ts"
 import { ProgressScope } from "./ProgressScope.ts"
 
 /** A limit that has passed is the error `TooSlow`. */
@@ -25,7 +25,7 @@ export const looksPerLimit = 4
 
 type Sending = "nobody" | "handler" | "heartbeat"
 
-export class LimitedStream implements Connection, Awaited {
+export class LimitedStream implements Connection {
   private readonly inner: Connection
   private readonly writeMillis: number
   private sending: Sending = "nobody"
@@ -38,8 +38,9 @@ export class LimitedStream implements Connection, Awaited {
     this.writeMillis = writeMillis
   }
 
+  /** As what it stands for calls itself, in errors and in waits. */
   get label(): string {
-    return `the heartbeat to ${nameOf(this.peer) ?? "the peer"}`
+    return labelOfStream(this.inner)
   }
   get peer(): Address {
     return this.inner.peer
@@ -91,7 +92,7 @@ export class LimitedStream implements Connection, Awaited {
       if (this.sending === "nobody") return this.as("handler", self)
       // Looked at again by whoever goes on: a heartbeat may have been faster.
       const ready = () => this.sending === "nobody" ? Exit.void : undefined
-      return Effect.andThen(waitIn(this.free, "waiting for", this, undefined, ready), this.exclusively(self))
+      return Effect.andThen(waitIn(this.free, "waiting for a heartbeat to", this, undefined, ready), this.exclusively(self))
     })
   }
 
@@ -113,7 +114,7 @@ export class LimitedStream implements Connection, Awaited {
       StreamError | Errors.TooSlow
     >
     return Effect.catchTag(scope, "TooSlow", (cause) => {
-      this.slow = new Errors.Broken({ what: `tcp ${nameOf(this.peer) ?? ""}`.trim(), cause })
+      this.slow = new Errors.Broken({ what: this.label, cause })
       return Effect.andThen(inner.abort, Effect.fail(this.slow))
     })
   }
