@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import type * as Errors from "../core/Errors.ts"
 import type * as Nursery from "../core/Nursery.ts"
 import { LimitedStream } from "./internal/LimitedStream.ts"
@@ -12,7 +14,7 @@ import { serve as serveKind } from "./internal/Serve.ts"
 import { listenTcp, placeOf } from "./internal/TcpListeners.ts"
 import { type Acceptor, type Connection, Network, type SecureConnection, type TcpAddress } from "./Network.ts"
 import type * as Server from "./Server.ts"
-import type * as Tcp from "./Tcp.ts"
+import * as Tcp from "./Tcp.ts"
 
 /**
  * What a client brings to the handshake.
@@ -82,6 +84,75 @@ export interface Session {
  * @since 0.1.0
  */
 export interface TlsStream extends SecureConnection<TcpAddress> {}
+
+/**
+ * Whom to connect to, whose certificate to expect, and what to show.
+ *
+ * @since 0.1.0
+ */
+export interface ConnectTo extends Tcp.ConnectTo, Omit<ClientOptions, "_tag" | "serverName"> {
+  /** The name that the server's certificate must be for. Default: `host`. */
+  readonly serverName?: string
+}
+
+/**
+ * Connects to a host as `Tcp.connect` does, and puts TLS on the connection.
+ *
+ * **Details**
+ *
+ * It fails with `Broken` when the host cannot be reached or the certificate is not
+ * to be trusted; the cause of Node has the reason in its `code`, such as
+ * `DEPTH_ZERO_SELF_SIGNED_CERT` or `ERR_TLS_CERT_ALTNAME_INVALID`. When it is
+ * cancelled, nothing is left. It closes with the scope: with TLS's own end when
+ * the scope ends well, at once when it does not.
+ *
+ * **Gotchas**
+ *
+ * In TLS 1.3 a server refuses a client's certificate after the handshake. The
+ * client learns of it by its first receive, as `Broken`.
+ *
+ * A server that never answers is waited for: put a `Timeout` around.
+ *
+ * **Example** (A certificate that nobody vouches for)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Nursery } from "effect-nursery"
+ * import { Tcp, Tls } from "effect-nursery/net"
+ *
+ * const notTls = (stream: Tcp.TcpStream) => stream.send("220 mail.example.com ready\r\n")
+ *
+ * const program = Nursery.open((n) =>
+ *   Effect.gen(function*() {
+ *     const { port } = yield* n.start(Tcp.serve(notTls, { port: 0 }))
+ *     const error = yield* Effect.flip(Tls.connect({ host: "127.0.0.1", port }))
+ *     console.log(error._tag, (error.cause as { readonly code?: string }).code)
+ *     yield* n.cancelTasks()
+ *   })
+ * ).pipe(Effect.scoped)
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * ```text output
+ * Broken ERR_SSL_WRONG_VERSION_NUMBER
+ * ```
+ *
+ * @since 0.1.0
+ */
+export const connect = (options: ConnectTo): Effect.Effect<TlsStream, Errors.Broken, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const network = yield* Network
+      // A scope of its own, so that a handshake that failed leaves nothing in the scope around.
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const attempt = Effect.flatMap(
+        Tcp.connect(options),
+        (connection) => network.secure(connection, { ...options, _tag: "Client", serverName: options.serverName ?? options.host })
+      )
+      return yield* Effect.onError(restore(Scope.provide(attempt, scope)), (cause) => Scope.close(scope, Exit.failCause(cause)))
+    })
+  )
 
 /**
  * Where to listen, what to show to clients, and how connections are treated.

@@ -1,6 +1,8 @@
+export * as ByteStream from "./ByteStream.ts"
 export * as Framing from "./Framing.ts"
 export * as Network from "./Network.ts"
 export * as Server from "./Server.ts"
 export * as Tcp from "./Tcp.ts"
 export * as Tls from "./Tls.ts"
+export * as Unix from "./Unix.ts"
 export * as WebSocket from "./WebSocket.ts"
