@@ -794,7 +794,6 @@ describe("when a server stops", () => {
       assert.deepStrictEqual([report.drained, report.forced, report.served], [20, 0, 0])
       assert.match(logged().at(-1)!, /chat has stopped: drained 20, forced 0/)
       assert.instanceOf(failureOf(await Effect.runPromiseExit(Effect.scoped(WebSocket.connect(url)))), Errors.Broken)
-      await serving(echo, {}, async () => {})
       const again = net.createServer().listen(port, "127.0.0.1")
       await once(again, "listening")
       again.close()

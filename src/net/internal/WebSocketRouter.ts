@@ -1,5 +1,6 @@
 /** The WebSocket endpoints of one HTTP server, by path. */
 import type { IncomingMessage, Server as HttpServer } from "node:http"
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { pathOf, refusalOf } from "./WebSocketHandshake.ts"
 import { refuse, type Request } from "./WebSocketUpgrade.ts"
@@ -10,6 +11,12 @@ export interface Endpoint {
   /** The handshake is in order. */
   take(request: Request): void
 }
+
+/** Of `node:http`, and of `node:https` when it has shaken hands. */
+const connections = ["connection", "secureConnection"]
+
+// The system does not know the peer of a connection that was reset. Node remembers it from the first time that it is asked for.
+const knowPeer = (socket: Socket): void => void socket.remoteAddress
 
 class WebSocketRouter {
   private readonly server: HttpServer
@@ -24,7 +31,9 @@ class WebSocketRouter {
       const path = endpoint.path === undefined ? "any path" : `the path \`${endpoint.path}\``
       throw new RangeError(`Expected \`path\` to be free, but the HTTP server has a WebSocket at ${path} already`)
     }
-    if (this.endpoints.push(endpoint) === 1) this.server.on("upgrade", this.upgrade)
+    if (this.endpoints.push(endpoint) > 1) return
+    for (const event of connections) this.server.on(event, knowPeer)
+    this.server.on("upgrade", this.upgrade)
   }
 
   remove(endpoint: Endpoint): void {
@@ -32,6 +41,7 @@ class WebSocketRouter {
     if (index === -1) return
     this.endpoints.splice(index, 1)
     if (this.endpoints.length > 0) return
+    for (const event of connections) this.server.off(event, knowPeer)
     this.server.off("upgrade", this.upgrade)
     routers.delete(this.server)
   }
@@ -44,6 +54,8 @@ class WebSocketRouter {
       if (this.server.listenerCount("upgrade") > 1) return
       return refuse(socket, { status: 404, why: "there is no WebSocket at this path" })
     }
+    // It has gone before anybody could ask who it was.
+    if ((socket as Socket).remoteAddress === undefined && typeof this.server.address() !== "string") return void socket.destroy()
     const refusal = refusalOf(message)
     if (refusal !== undefined) refuse(socket, refusal)
     else endpoint.take({ message, socket, head })
