@@ -30,12 +30,14 @@ export interface StartOptions {
   readonly node?: ReadonlyArray<string>
   /** Do not read its standard output before `read`. */
   readonly unread?: boolean
+  /** It may live so long. Default: a minute. */
+  readonly watchdogMillis?: number
 }
 
 export const root = path.resolve(import.meta.dirname, "../../..")
 
 /** A process that lives longer than this is killed, and what waits for it fails. */
-const watchdogMillis = 60_000
+const defaultWatchdogMillis = 60_000
 
 export const nodeArguments = (file: string, args: ReadonlyArray<string> = []): Array<string> =>
   ["--conditions=effect-nursery:source", path.join(root, file), ...args]
@@ -48,6 +50,7 @@ export const plainEnv = (more?: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
 }
 
 export const start = (file: string, args: ReadonlyArray<string> = [], options: StartOptions = {}): Started => {
+  const { watchdogMillis = defaultWatchdogMillis } = options
   const command = [process.execPath, ...options.node ?? [], ...nodeArguments(file, args)]
   const [name, ...rest] = options.shell === undefined ? command : ["bash", "-c", options.shell, "bash", ...command]
   // A group of its own, so that the watchdog ends whatever it has started.
