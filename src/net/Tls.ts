@@ -177,6 +177,39 @@ class LimitedTlsStream extends LimitedStream implements SecureConnection {
  * A client has `limits.handshake` for its handshake, 10 seconds unless told otherwise, in which it counts as a connection already. One that
  * fails is no concern of anybody else, and has one line in the log.
  *
+ * **Example** (A server that knows what it was called)
+ *
+ * On the network of tests, where a certificate may be any text:
+ *
+ * ```ts
+ * import { Effect, Option } from "effect"
+ * import { Nursery } from "effect-nursery"
+ * import { Tls } from "effect-nursery/net"
+ * import { SimulatedNetwork, VirtualClock } from "effect-nursery/testing"
+ *
+ * const identity = { cert: "fullchain.pem", key: "privkey.pem" }
+ *
+ * const greet = (stream: Tls.TlsStream) =>
+ *   stream.send(`you have called ${Option.getOrElse(stream.session.serverName, () => "nobody")}`)
+ *
+ * const program = Nursery.open((n) =>
+ *   Effect.gen(function*() {
+ *     const network = yield* SimulatedNetwork.make({ hosts: { "chat.example.com": ["192.0.2.7"] } })
+ *     const server = Tls.serve(greet, { host: "192.0.2.7", port: 443, identity })
+ *     yield* network.on("chat.example.com", n.start(server, { service: true }))
+ *
+ *     const stream = yield* network.on("laptop", Tls.connect({ host: "chat.example.com", port: 443 }))
+ *     console.log(Buffer.from(Option.getOrThrow(yield* stream.receive)).toString())
+ *   }).pipe(Effect.scoped)
+ * )
+ *
+ * await VirtualClock.run(program)
+ * ```
+ *
+ * ```text output
+ * you have called chat.example.com
+ * ```
+ *
  * @since 0.1.0
  */
 export const serve = <E, R, R2 = never>(

@@ -21,6 +21,7 @@ export interface Host extends Block {
 export class Visit extends TaskMember {
   declare private readonly host: Host
   declare readonly connection: Connection
+  declare private readonly index: number
   /** What the handler got: the connection, or what TLS made of it. */
   declare stream: Connection | undefined
   /** Its end has closed the connection, or is about to. */
@@ -30,6 +31,7 @@ export class Visit extends TaskMember {
     super(host, undefined!, context, number, undefined)
     this.host = host
     this.connection = connection
+    this.index = number
     this.stream = undefined
     this.isLeaving = false
     this.effect = Effect.onExit(Effect.suspend(() => host.handle(this)), () => this.leave)
@@ -56,11 +58,11 @@ export class Visit extends TaskMember {
   }
 
   override get name(): string {
-    return nameOf(this.connection.peer) ?? super.name
+    return nameOf(this.connection.peer) ?? `peer ${this.index}`
   }
 
   override get ordinal(): number | undefined {
-    return nameOf(this.connection.peer) === undefined ? super.ordinal : undefined
+    return undefined
   }
 
   override ended(): void {
