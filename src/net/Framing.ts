@@ -259,15 +259,12 @@ export const delimiterCodec = (
  *   encode: (value) => Result.succeed(new TextEncoder().encode(JSON.stringify(value)))
  * })
  *
- * console.log(Result.getOrThrow(json.encode({ a: 1 })))
+ * const bytes = Result.getOrThrow(json.encode({ a: 1 }))
+ * console.log(JSON.stringify(new TextDecoder().decode(bytes as Uint8Array)))
  * ```
  *
  * ```text output
- * Uint8Array(9) [
- *    0, 7, 123, 34,
- *   97, 34, 58, 49,
- *   125
- * ]
+ * "\u0000\u0007{\"a\":1}"
  * ```
  *
  * @see {@link lengthPrefixed} for what is refused
@@ -297,14 +294,14 @@ export const lengthPrefixCodec = (options?: LengthPrefixedOptions): Codec<Uint8A
  * **Example** (Messages as lines of JSON)
  *
  * ```ts
- * import { Effect, Result, Schema } from "effect"
+ * import { Effect, Option, Result, Schema } from "effect"
  * import { Framing } from "effect-nursery/net"
  * import { MemoryStream } from "effect-nursery/testing"
  *
  * const Message = Schema.fromJsonString(Schema.Struct({ from: Schema.String, text: Schema.String }))
  * const messages = Framing.mapCodec(Framing.lineCodec(), {
  *   decode: Schema.decodeResult(Message),
- *   encode: (message) => Result.succeed(Schema.encodeSync(Message)(message))
+ *   encode: (message: typeof Message.Type) => Result.succeed(Schema.encodeSync(Message)(message))
  * })
  *
  * const program = Effect.gen(function*() {
@@ -312,7 +309,7 @@ export const lengthPrefixCodec = (options?: LengthPrefixedOptions): Codec<Uint8A
  *   yield* Framing.framed(ada, messages).send({ from: "Ada", text: "two\nlines" })
  *   yield* ada.send("no JSON\n")
  *   const inbox = Framing.framed(grace, messages)
- *   console.log(yield* inbox.next)
+ *   console.log(Option.getOrThrow(yield* inbox.next))
  *   console.log(yield* Effect.flip(inbox.next).pipe(Effect.map((error) => error._tag)))
  * })
  *
@@ -320,7 +317,7 @@ export const lengthPrefixCodec = (options?: LengthPrefixedOptions): Codec<Uint8A
  * ```
  *
  * ```text output
- * { _id: 'Option', _tag: 'Some', value: { from: 'Ada', text: 'two\nlines' } }
+ * { from: 'Ada', text: 'two\nlines' }
  * SchemaError
  * ```
  *
@@ -516,15 +513,14 @@ export const lines = <E, const O extends LinesOptions = {}>(
  *   const [client, server] = yield* MemoryStream.pair()
  *   yield* client.send("GET / HTTP/1.1\r\nhost: example.org\r\n\r\n")
  *   const head = yield* Framing.delimited(server, "\r\n\r\n", { maxBytes: 16_384 }).next
- *   console.log(new TextDecoder().decode(Option.getOrThrow(head)))
+ *   console.log(new TextDecoder().decode(Option.getOrThrow(head)).split("\r\n"))
  * })
  *
  * await Effect.runPromise(program)
  * ```
  *
  * ```text output
- * GET / HTTP/1.1
- * host: example.org
+ * [ 'GET / HTTP/1.1', 'host: example.org' ]
  * ```
  *
  * @since 0.1.0

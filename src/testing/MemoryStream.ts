@@ -132,14 +132,18 @@ export const pair = (options?: Options): Effect.Effect<readonly [MemoryStream, M
  *
  * ```ts
  * import { Effect } from "effect"
- * import { Tasks } from "effect-nursery"
+ * import { Nursery } from "effect-nursery"
  * import { MemoryStream, VirtualClock } from "effect-nursery/testing"
  *
- * const program = Effect.gen(function*() {
- *   const [left, right] = yield* MemoryStream.lockstepPair({ name: "greetings" })
- *   const greet = (stream: MemoryStream.MemoryStream) => Effect.andThen(stream.send("hello"), stream.receive)
- *   yield* Tasks.gather({ Ada: greet(left), Grace: greet(right) })
- * })
+ * const greet = (stream: MemoryStream.MemoryStream) => Effect.andThen(stream.send("hello"), stream.receive)
+ *
+ * const program = Nursery.open((n) =>
+ *   Effect.gen(function*() {
+ *     const [left, right] = yield* MemoryStream.lockstepPair({ name: "greetings" })
+ *     yield* n.startSoon(greet(left), { name: "Ada" })
+ *     yield* n.startSoon(greet(right), { name: "Grace" })
+ *   })
+ * )
  *
  * await VirtualClock.run(program, { deadlockAfter: "10 millis" }).catch((error) => console.log(error.message))
  * ```
@@ -150,7 +154,7 @@ export const pair = (options?: Options): Effect.Effect<readonly [MemoryStream, M
  *   Ada is sending to memory greetings
  *   Grace is sending to memory greetings
  *
- * gather
+ * nursery
  * ├─ Ada (sending to memory greetings)
  * └─ Grace (sending to memory greetings)
  * ```

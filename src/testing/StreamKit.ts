@@ -57,10 +57,10 @@ export interface BrokenRule {
  *
  * ```ts
  * import { Effect } from "effect"
- * import { MemoryStream, type StreamKit as Kit, StreamKit, VirtualClock } from "effect-nursery/testing"
+ * import { MemoryStream, StreamKit, VirtualClock } from "effect-nursery/testing"
  *
  * const makePair = Effect.map(MemoryStream.pair(), ([left, right]) => {
- *   const sender: Kit.SendingEnd = { send: (data) => left.send(data), close: Effect.void, abort: left.abort }
+ *   const sender: StreamKit.SendingEnd = { send: (data) => left.send(data), close: Effect.void, abort: left.abort }
  *   return [sender, right] as const
  * })
  *
@@ -71,6 +71,10 @@ export interface BrokenRule {
  * ```
  *
  * ```text output
+ * true
+ * The stream breaks 8 rules:
+ * - receiveExactly: it was not done after 10s
+ *   receiveExactly gives so many bytes, however they came, and leaves the rest; the end before the first is a value, in the middle it is Broken.
  * ```
  *
  * @since 0.1.0
@@ -214,7 +218,6 @@ const conforming = (broken: ReadonlyArray<BrokenRule>): Effect.Effect<void, NotC
  * **Example** (A pipe in memory)
  *
  * ```ts
- * import { Effect } from "effect"
  * import { MemoryStream, StreamKit, VirtualClock } from "effect-nursery/testing"
  *
  * await VirtualClock.run(StreamKit.checkOneWay(MemoryStream.pair()))
@@ -255,7 +258,6 @@ const bothWays = <E, R>(
  * **Example** (A stream that buffers nothing)
  *
  * ```ts
- * import { Effect } from "effect"
  * import { MemoryStream, StreamKit, VirtualClock } from "effect-nursery/testing"
  *
  * await VirtualClock.run(StreamKit.checkTwoWay(MemoryStream.lockstepPair()))

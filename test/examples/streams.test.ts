@@ -302,3 +302,16 @@ describe("examples/streams", { timeout: 60_000 }, () => {
     })
   })
 })
+
+describe("examples/learn/framing.ts", () => {
+  it("shows chunks that are no messages, lines, a refused line and a stream that was cut", async () => {
+    const { code, stderr, stdout } = await start("examples/learn/framing.ts").ended
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    const [chunks, lines, limit, cut] = stdout.split(/^(?=\S)/m)
+    assert.strictEqual(chunks!.split("\n").length, 5)
+    assert.include(chunks, "\ufffd")
+    assert.strictEqual(lines, "the same as lines:\n  \"2 tea\"\n  \"1 soup, no salt\"\n  \"1 caf\u00e9 cr\u00e8me\"\n")
+    assert.match(limit!, /refused: .*limit of 40.*\n {2}2 eggs\n$/)
+    assert.match(cut!, /\n {2}2 tea\n {2}memory table 4 is broken: .*in the middle of a frame/)
+  })
+})

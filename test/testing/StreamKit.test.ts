@@ -1,3 +1,5 @@
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { Effect, Exit, Fiber, Option, Stream } from "effect"
 import { Errors, Timeout } from "effect-nursery"
 import type { ByteStream } from "effect-nursery/net/ByteStream"
@@ -362,4 +364,12 @@ describe("StreamKit.checkOneWay", () => {
       assert.strictEqual(report._tag, "Passed", Explore.toText(report))
     }
   }, 30_000)
+})
+
+describe("docs/reference/StreamKit.md", () => {
+  it("lists all rules as they are", () => {
+    const page = fs.readFileSync(path.resolve(import.meta.dirname, "../../docs/reference/StreamKit.md"), "utf8")
+    const listed = [...page.matchAll(/^\| ([^|*`]+) \| ([^|]+\.) \|$/gm)].map(([, rule, says]) => `${rule}: ${says}`)
+    assert.deepStrictEqual(listed, StreamKit.rules.map(({ rule, says }) => `${rule}: ${says}`))
+  })
 })
