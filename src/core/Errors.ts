@@ -167,6 +167,25 @@ export class Busy extends Data.TaggedError("Busy")<{
  * It is found out before much more than the limit is held in memory. The stream
  * that it came from is as it was; mostly the sensible thing is to close it.
  *
+ * **Example** (A line that never ends)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryStream } from "effect-nursery/testing"
+ *
+ * const program = Effect.gen(function*() {
+ *   const [peer, stream] = yield* MemoryStream.pair({ name: "chat" })
+ *   yield* peer.send("x".repeat(100))
+ *   return yield* stream.receiveUntil("\n", { maxBytes: 10 })
+ * })
+ *
+ * console.log((await Effect.runPromise(Effect.flip(program))).message)
+ * ```
+ *
+ * ```text output
+ * what comes from memory chat is longer than the limit of 10; raise the limit or refuse the peer
+ * ```
+ *
  * @since 0.1.0
  */
 export class TooLong extends Data.TaggedError("TooLong")<{
