@@ -37,7 +37,38 @@ export interface ConnectTo extends ConnectOptions {
 }
 
 /**
- * Connects to a host.
+ * Connects to a host. The stream closes with the scope.
+ *
+ * **Details**
+ *
+ * The addresses of a name are tried one after the other, families in turn, each
+ * with a start of `stagger` before the next one is tried beside it (RFC 8305,
+ * "Happy Eyeballs"). One that refuses is not waited for. The first that answers
+ * wins, and the others are closed. When none does, `Broken` names each and why.
+ * When it is cancelled, nothing is left.
+ *
+ * **Gotchas**
+ *
+ * Where nobody refuses and nobody answers, the system gives up after minutes: put
+ * a `Timeout` around.
+ *
+ * **Example** (Nobody there)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Tcp } from "effect-nursery/net"
+ *
+ * const program = Tcp.connect({ host: "127.0.0.1", port: 1 }).pipe(
+ *   Effect.scoped,
+ *   Effect.catchTag("Broken", (error) => Effect.succeed(error.message))
+ * )
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * tcp 127.0.0.1:1 is broken: connect ECONNREFUSED 127.0.0.1:1
+ * ```
  *
  * @since 0.1.0
  */
