@@ -5,7 +5,7 @@ import { Cause, Effect, Exit, Fiber, Option } from "effect"
 import type { Errors } from "effect-nursery"
 import { type Acceptor, type Connection, Network, type TcpAddress } from "effect-nursery/net/Network"
 import { assert, describe, it } from "vitest"
-import { anyPort, run, text, until } from "./sockets.ts"
+import { anyPort, finalizersOf, run, text, until } from "./sockets.ts"
 
 const localAt = (port: number): TcpAddress => ({ ...anyPort, port })
 
@@ -117,10 +117,9 @@ describe("Network.connect", () => {
       const network = yield* Network
       const { port } = yield* Effect.scoped(Effect.map(network.listen(anyPort, new Accepted()), ({ address }) => address))
       const scope = yield* Effect.scope
-      const finalizers = () => (scope as { readonly state: { readonly finalizers?: ReadonlyMap<unknown, unknown> } }).state.finalizers?.size ?? 0
-      const before = finalizers()
+      const before = finalizersOf(scope)
       for (let i = 0; i < 10; i++) assert.strictEqual(codeOf(yield* Effect.flip(network.connect(localAt(port)))), "ECONNREFUSED")
-      assert.strictEqual(finalizers(), before)
+      assert.strictEqual(finalizersOf(scope), before)
     })))
 })
 

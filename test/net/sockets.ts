@@ -75,4 +75,11 @@ export const withBareSocket = Effect.gen(function*() {
   return { stream: accepted!, socket }
 })
 
+/** How many finalizers a scope holds: a scope that is used for long must not collect those of what has failed. */
+export const finalizersOf = (scope: Scope.Scope): number => {
+  const { state } = scope
+  if (state._tag !== "Open") return 0
+  return state.finalizer === undefined ? state.finalizers?.size ?? 0 : 1
+}
+
 export const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")

@@ -104,6 +104,8 @@ export const secure = <A extends Address>(
   Effect.suspend(() => {
     const on: Awaited = { label: `tls ${connection.where}` }
     const socket = connection.give()
+    // TLS takes it over from here: a peer that ends in the middle of the handshake has gone.
+    socket.allowHalfOpen = false
     return Effect.callback<SecureConnection<A>, Broken>((resume) => {
       const wait = new Wait("agreeing on TLS with", on, undefined, resume as (effect: AnyEffect) => void)
       let isOver = false
@@ -114,6 +116,7 @@ export const secure = <A extends Address>(
           socket.destroy()
           return wait.wake(Exit.fail(new Broken({ what: on.label, cause: event.error })))
         }
+        event.socket.allowHalfOpen = true
         const stream = new SecureStream(event.socket, connection, options)
         connection.givenTo(stream)
         wait.wake(Exit.succeed(stream))
