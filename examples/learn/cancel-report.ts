@@ -5,7 +5,6 @@
  *
  * Try next: give the `flush` a limit of "100 millis", and run it again. Then let `reader` sleep longer than that.
  */
-// #region all
 import { Effect } from "effect"
 import { CancelScope, MemoryChannel, Nursery, Timeout } from "effect-nursery"
 import { CancelReport } from "effect-nursery/observe"
@@ -35,4 +34,3 @@ const program = session.pipe(Timeout.moveOnAfter("1 second", { name: "visit" }))
 // The virtual clock jumps: this takes no 1.3 seconds to run.
 const [, report] = await VirtualClock.run(CancelReport.record(program))
 console.log(CancelReport.toText(report))
-// #endregion
