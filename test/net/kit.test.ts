@@ -1,27 +1,46 @@
 /** Every stream of this library keeps the rules of StreamKit, over every transport. */
-import * as fs from "node:fs"
 import * as os from "node:os"
-import * as path from "node:path"
 import { Effect, type Scope } from "effect"
 import type { ByteStream } from "effect-nursery/net/ByteStream"
-import { StreamKit } from "effect-nursery/testing"
+import { Network } from "effect-nursery/net/Network"
+import { SimulatedNetwork, StreamKit, VirtualClock } from "effect-nursery/testing"
 import { describe, it } from "vitest"
 import { connectedPair } from "./pairs.ts"
+import { localhost, pairs } from "./sockets.ts"
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "kit-"))),
-  (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
-)
+type MakePair = Effect.Effect<readonly [ByteStream, ByteStream], unknown, Scope.Scope>
 
 const hasIpv6 = Object.values(os.networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1"))
 
-describe("StreamKit.checkHalfCloseable passes", () => {
-  const makers: ReadonlyArray<readonly [string, Effect.Effect<readonly [ByteStream, ByteStream], unknown, Scope.Scope>, skip?: boolean]> = [
-    ["TCP over IPv4", connectedPair({ _tag: "Tcp", host: "127.0.0.1", port: 0 })],
-    ["TCP over IPv6", connectedPair({ _tag: "Tcp", host: "::1", port: 0 }), !hasIpv6],
-    ["a Unix socket", Effect.flatMap(folder, (folder) => connectedPair({ _tag: "Unix", path: path.join(folder, "kit.sock") })), process.platform === "win32"]
+// Side by side: most of their time is waiting.
+describe.concurrent("StreamKit.checkHalfCloseable passes, over real sockets,", () => {
+  const makers: ReadonlyArray<readonly [kind: string, makePair: MakePair, skip?: boolean]> = [
+    ...pairs,
+    ["tcp over IPv6", connectedPair({ _tag: "Tcp", host: "::1", port: 0 }), !hasIpv6]
   ]
-  for (const [name, makePair, skip] of makers) {
-    it.skipIf(skip === true)(name, () => Effect.runPromise(StreamKit.checkHalfCloseable(makePair)), 120_000)
+  for (const [kind, makePair, skip] of makers) {
+    it.skipIf(skip === true)(kind, () => Effect.runPromise(StreamKit.checkHalfCloseable(makePair)), 120_000)
+  }
+})
+
+describe("StreamKit.checkHalfCloseable passes, over a simulated network,", () => {
+  const on = (makePair: MakePair): MakePair =>
+    Effect.flatMap(SimulatedNetwork.make({ jitter: "3 millis", seed: 1 }), (network) => network.on("here", makePair))
+  const tcp = connectedPair({ _tag: "Tcp", host: "127.0.0.1", port: 0 })
+  const tls = Effect.gen(function*() {
+    const network = yield* Network
+    const [client, server] = yield* tcp
+    return yield* Effect.all([
+      network.secure(client, { _tag: "Client", serverName: "localhost" }),
+      network.secure(server, { _tag: "Server", identity: localhost })
+    ], { concurrency: 2 })
+  })
+  const makers: ReadonlyArray<readonly [kind: string, makePair: MakePair]> = [
+    ["tcp", tcp],
+    ["tls", tls],
+    ["unix", connectedPair({ _tag: "Unix", path: "/run/kit.sock" })]
+  ]
+  for (const [kind, makePair] of makers) {
+    it(kind, () => VirtualClock.run(StreamKit.checkHalfCloseable(on(makePair))))
   }
 })

@@ -2,7 +2,7 @@
  * The faults of the TCP cases once more, on a simulated network: virtual time, every order of events
  * that a seed decides, and the same `Tcp.serve` and `Tcp.connect` as on sockets. A failure is printed with its seed.
  */
-import { Cause, Deferred, Effect, Exit, Logger, Option, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Logger, Option, Result, Stream } from "effect"
 import { CancelScope, type Errors, Nursery, Tasks, Timeout } from "effect-nursery"
 import { Framing, type Server, Tcp } from "effect-nursery/net"
 import type { Address } from "effect-nursery/net/Network"
@@ -31,11 +31,11 @@ const against = <A, E>(
 ): Effect.Effect<readonly [value: A, report: Server.Report], E | Errors.Broken> =>
   Nursery.open((n) =>
     Effect.gen(function*() {
-      const ended = yield* Deferred.make<Server.Report>()
+      const ended = yield* Deferred.make<Server.Report, Errors.Broken>()
       const scope = yield* n.start((started: (scope: CancelScope.CancelScope) => Effect.Effect<void>) =>
         CancelScope.open((scope) =>
           network.on("server", Tcp.serve(handler, { host: "0.0.0.0", ...options })(() => started(scope))).pipe(
-            Effect.tap((report) => Deferred.succeed(ended, report))
+            Effect.onExit((exit) => Deferred.done(ended, exit))
           )), { name: "serving" })
       const value = yield* network.on("laptop", clients)
       yield* scope.stop({ grace: "1 hour" })
@@ -264,6 +264,26 @@ describe("Tcp.serve on a SimulatedNetwork, under exploration", () => {
     })
     explore(CancelScope.shield(program), { runs: 2000, cancelEverywhere: true, holds: (isTidy) => isTidy })
   }, 60_000)
+})
+
+describe("Tcp.connect on a SimulatedNetwork, under exploration", () => {
+  it("leaves one connection, or none, of several addresses that answer at about the same time, whoever is cancelled", () => {
+    const addresses = ["2001:db8::1", "10.1.1.1", "10.1.1.3"]
+    const program = Effect.gen(function*() {
+      const network = yield* SimulatedNetwork.make({ hosts: { ...hosts, server: addresses }, delay: "120 millis", jitter: "10 millis" })
+      const connecting = Effect.scoped(Effect.flatMap(connect, (stream) =>
+        Effect.andThen(Effect.sleep("2 seconds"), Effect.andThen(stream.send("x"), Effect.sync(() => network.connections.length)))))
+      const [open] = yield* against(network, echo, { host: "::", port, onFailure: () => Effect.void }, Effect.exit(CancelScope.open(() => connecting)))
+      yield* Effect.sleep("1 minute")
+      return { most: Exit.isSuccess(open) && Result.isSuccess(open.value) ? open.value.success : 1, isTidy: isTidy(network) }
+    })
+    explore(CancelScope.shield(program), {
+      runs: 500,
+      cancelEverywhere: true,
+      accepts: (exit) => Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause),
+      holds: (value) => assert.deepStrictEqual(value, { most: 1, isTidy: true })
+    })
+  }, 30_000)
 })
 
 describe("Framing on a SimulatedNetwork, under exploration", () => {

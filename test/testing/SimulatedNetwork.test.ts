@@ -1,6 +1,6 @@
-import { Deferred, type Duration, Effect, Exit, Option, Random, type Scope, Stream } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, Logger, Option, Random, type Scope, Stream } from "effect"
 import { type Errors, MemoryChannel, Nursery, Tasks, Timeout } from "effect-nursery"
-import { Tcp } from "effect-nursery/net"
+import { Tcp, Tls, Unix } from "effect-nursery/net"
 import { type Connection, Network, type TcpAddress } from "effect-nursery/net/Network"
 import { Explore, SimulatedNetwork, StreamKit, VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
@@ -216,6 +216,21 @@ describe("SimulatedNetwork hosts", () => {
     assert.strictEqual(yield* tags(fromOther("10.1.1.1", one.address.port)), "ECONNREFUSED")
   })
 
+  live("listen at :: for IPv4 too, unless told otherwise", function*() {
+    const network = yield* SimulatedNetwork.make({ hosts: { server: ["10.1.1.1", "2001:db8::1"] } })
+    const listen = (host: string, port: number, ipv6Only: boolean) =>
+      network.on("server", Effect.flatMap(Network, (net) =>
+        net.listen({ _tag: "Tcp", host, port }, { connected: () => {}, failed: () => {} }, { ipv6Only })))
+    const dial = (host: string, port: number) => network.on("laptop", Tcp.connect({ host, port }))
+    yield* listen("::", 80, false)
+    assert.strictEqual(yield* tags(listen("0.0.0.0", 80, false)), "EADDRINUSE")
+    for (const host of ["10.1.1.1", "2001:db8::1"]) assert.strictEqual((yield* dial(host, 80)).peer.host, host)
+    yield* listen("::", 81, true)
+    assert.strictEqual(yield* tags(dial("10.1.1.1", 81)), "ECONNREFUSED")
+    yield* listen("0.0.0.0", 81, false)
+    for (const host of ["10.1.1.1", "2001:db8::1"]) assert.strictEqual((yield* dial(host, 81)).peer.host, host)
+  })
+
   live("have several addresses, which Tcp.connect tries: 250 milliseconds for a black hole, none for a refusal", function*() {
     for (const [hole, expected] of [[true, 270], [false, 40]] as const) {
       const network = yield* SimulatedNetwork.make({ delay: "10 millis", hosts: { server: ["2001:db8::1", "10.1.1.1"] } })
@@ -270,6 +285,22 @@ describe("SimulatedNetwork faults", () => {
     yield* client.send("e")
     assert.strictEqual(text(yield* server.receiveExactly(4)), "abde")
     assert.strictEqual(text(yield* client.receive), "c")
+  })
+
+  live("partition: what was sent before and arrives after it has healed waits for what was held up", function*() {
+    const network = yield* SimulatedNetwork.make({ delay: "100 millis" })
+    const [client, server] = yield* between(network)
+    const start = yield* Timeout.now
+    yield* client.send("a")
+    yield* Effect.sleep("50 millis")
+    yield* network.partition("laptop", "server")
+    yield* Effect.sleep("10 millis")
+    yield* client.send("b")
+    yield* Effect.sleep("90 millis")
+    yield* network.heal("laptop", "server")
+    // b arrives 160 milliseconds after the start, a 250.
+    assert.strictEqual(text(yield* server.receive), "ab")
+    assert.strictEqual((yield* Timeout.now) - start, 250)
   })
 
   live("partition of a host from all others, in one direction only", function*() {
@@ -368,5 +399,68 @@ describe("SimulatedNetwork faults", () => {
     yield* client.send("x")
     yield* server.receive
     assert.strictEqual((yield* Timeout.now) - before, 1000)
+  })
+})
+
+describe("SimulatedNetwork kinds of streams", () => {
+  const quiet = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.provideService(self, Logger.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
+  const identity = { cert: "no certificate is looked at", key: "nor a key" }
+
+  live("agree on names and protocols over TLS, which takes a way there and back more", function*() {
+    const network = yield* SimulatedNetwork.make({ delay: "100 millis", hosts: { server: ["10.1.1.1"] } })
+    const serve = Tls.serve(
+      (stream) => stream.send(`${Option.getOrElse(stream.session.serverName, () => "")} ${Option.getOrElse(stream.session.protocol, () => "")}`),
+      { host: "0.0.0.0", port: 443, identity, protocols: ["chat/2", "chat/1"] }
+    )
+    yield* Nursery.open((n) =>
+      Effect.gen(function*() {
+        yield* n.start((started) => network.on("server", serve(started)), { service: true })
+        const start = yield* Timeout.now
+        const stream = yield* network.on("laptop", Tls.connect({ host: "server", port: 443, protocols: ["chat/1", "chat/2"] }))
+        assert.strictEqual((yield* Timeout.now) - start, 400)
+        assert.strictEqual(text(yield* stream.receive), "server chat/1")
+        assert.deepStrictEqual(stream.session.protocol, Option.some("chat/1"))
+        const error = yield* Effect.flip(network.on("laptop", Effect.scoped(Tls.connect({ host: "server", port: 443, protocols: ["smtp"] }))))
+        assert.strictEqual(error._tag, "Broken")
+      })
+    ).pipe(quiet)
+  })
+
+  live("cut off a peer that says nothing, or no TLS, where TLS is spoken", function*() {
+    const network = yield* SimulatedNetwork.make({ hosts: { server: ["10.1.1.1"] } })
+    const failures: Array<string> = []
+    const serve = Tls.serve(() => Effect.die("no handler may run"), {
+      host: "0.0.0.0",
+      port: 443,
+      identity,
+      limits: { handshake: "5 seconds" },
+      onFailure: (cause) => Effect.sync(() => void failures.push(String(Cause.squash(cause))))
+    })
+    yield* Nursery.open((n) =>
+      Effect.gen(function*() {
+        yield* n.start((started) => network.on("server", serve(started)), { service: true })
+        const [silent, plain] = yield* network.on("laptop", Effect.all([1, 2].map(() => Tcp.connect({ host: "server", port: 443 }))))
+        yield* plain!.send("GET / HTTP/1.1\r\n\r\n")
+        assert.strictEqual((yield* Effect.flip(plain!.receive))._tag, "Broken")
+        assert.strictEqual((yield* Effect.flip(silent!.receive))._tag, "Broken")
+        assert.isAtLeast(yield* Timeout.now, 5000)
+      })
+    )
+    assert.lengthOf(failures, 2)
+    assert.include(failures[0], "does not speak TLS")
+    assert.include(failures[1], "handshake took longer than 5s")
+  })
+
+  live("have Unix sockets, which are paths of one host", function*() {
+    const network = yield* SimulatedNetwork.make()
+    const serve = Unix.serve((stream) => stream.send("from the same machine"), { path: "/run/app.sock" })
+    yield* Nursery.open((n) =>
+      Effect.gen(function*() {
+        yield* n.start((started) => network.on("here", serve(started)), { service: true })
+        const stream = yield* network.on("here", Unix.connect({ path: "/run/app.sock" }))
+        assert.strictEqual(text(yield* stream.receive), "from the same machine")
+        assert.strictEqual(codeOf(yield* Effect.flip(network.on("there", Unix.connect({ path: "/run/app.sock" })))), "ENOENT")
+      })
+    )
   })
 })

@@ -6,8 +6,12 @@ import { nameOf } from "../../net/internal/AddressText.ts"
 export interface Listening {
   readonly address: Address
   readonly acceptor: Acceptor<any>
-  readonly options: { readonly keepAliveMillis: number }
+  readonly keepAliveMillis: number
+  /** At `::`, not at IPv4 as well. */
+  readonly ipv6Only: boolean
 }
+
+type Place = Pick<Listening, "address" | "ipv6Only">
 
 const loopback = /^(127\.|::1$)/
 const everyAddress = ["0.0.0.0", "::"]
@@ -63,19 +67,18 @@ export class SimulatedHost {
   listenerAt(to: Address): Listening | undefined {
     const exact = this.listeners.get(nameOf(to)!)
     if (exact !== undefined || to._tag === "Unix") return exact
-    const wildcards = to.host.includes(":") ? ["::"] : everyAddress
-    for (const host of wildcards) {
+    for (const host of everyAddress) {
       const listening = this.listeners.get(nameOf({ ...to, host })!)
-      if (listening !== undefined) return listening
+      if (listening !== undefined && covers(listening, to.host)) return listening
     }
     return undefined
   }
 
-  isTaken(at: Address): boolean {
-    if (at._tag === "Unix") return this.listeners.has(nameOf(at)!)
-    return [...this.listeners.values()].some(({ address }) =>
-      address._tag === "Tcp" && address.port === at.port &&
-      (address.host === at.host || everyAddress.includes(address.host) || everyAddress.includes(at.host))
+  isTaken(at: Place): boolean {
+    const { address } = at
+    if (address._tag === "Unix") return this.listeners.has(nameOf(address)!)
+    return [...this.listeners.values()].some((other) =>
+      other.address._tag === "Tcp" && other.address.port === address.port && (covers(other, address.host) || covers(at, other.address.host))
     )
   }
 
@@ -87,6 +90,14 @@ export class SimulatedHost {
     const name = nameOf(listening.address)!
     if (this.listeners.get(name) === listening) this.listeners.delete(name)
   }
+}
+
+/** Whether somebody who listens there hears those who connect to `host`. */
+const covers = ({ address, ipv6Only }: Place, host: string): boolean => {
+  if (address._tag === "Unix") return false
+  const isV6 = host.includes(":")
+  if (address.host === host) return true
+  return address.host === "::" ? isV6 || !ipv6Only : address.host === "0.0.0.0" && !isV6
 }
 
 /** The address by which a peer knows a client that has connected to `to`. */

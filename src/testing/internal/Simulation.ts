@@ -186,8 +186,9 @@ export class Simulation implements Weather {
       const address: Address = at._tag === "Tcp" && at.port === 0 ? { ...at, port: host.freePort() } : at
       const what = `listener ${kindOf(address)}`
       if (address._tag === "Tcp" && !host.offers(address.host)) return failure(what, "EADDRNOTAVAIL", "the host has no such address")
-      if (host.isTaken(address)) return failure(what, "EADDRINUSE", "somebody listens there already")
-      const listening: Listening = { address, acceptor, options: { keepAliveMillis: millisOf(options?.keepAlive) } }
+      const ipv6Only = options?.ipv6Only === true
+      if (host.isTaken({ address, ipv6Only })) return failure(what, "EADDRINUSE", "somebody listens there already")
+      const listening: Listening = { address, acceptor, ipv6Only, keepAliveMillis: millisOf(options?.keepAlive) }
       host.listen(listening)
       return Exit.succeed(listening)
     })
@@ -286,7 +287,7 @@ export class Simulation implements Weather {
       if (client.isClosed && server.isClosed) this.pairs.delete(pair)
     }
     client.whenShut = server.whenShut = forget
-    server.keepAlive(listening.options.keepAliveMillis)
+    server.keepAlive(listening.keepAliveMillis)
     listening.acceptor.connected(server)
   }
 }
