@@ -1,4 +1,4 @@
-import { Cause, Deferred, type Duration, Effect, Exit, Logger, Option, Random, type Scope, Stream } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, Logger, Option, Random, Result, type Scope, Stream } from "effect"
 import { type Errors, MemoryChannel, Nursery, Tasks, Timeout } from "effect-nursery"
 import { Tcp, Tls, Unix } from "effect-nursery/net"
 import { type Connection, Network, type TcpAddress } from "effect-nursery/net/Network"
@@ -257,6 +257,36 @@ describe("SimulatedNetwork hosts", () => {
     assert.deepStrictEqual(network.connections, [])
   })
 
+  live("reset who connects to a listener that closes meanwhile", function*() {
+    const network = yield* SimulatedNetwork.make({ delay: "100 millis" })
+    let accepted = 0
+    const listener = yield* network.on("server", Effect.flatMap(Network, (net) =>
+      net.listen({ _tag: "Tcp", host: "0.0.0.0", port: 80 }, { connected: () => void accepted++, failed: () => {} })))
+    const stream = yield* network.on("laptop", Tcp.connect({ host: "server", port: 80 }))
+    yield* listener.close
+    assert.strictEqual(codeOf((yield* Effect.flip(stream.receive)) as Errors.Broken), "ECONNRESET")
+    assert.deepStrictEqual([accepted, network.connections], [0, []])
+  })
+
+  live("see the end of a client whose scope closes well, and a reset of one whose scope fails", function*() {
+    const network = yield* SimulatedNetwork.make()
+    for (const [fails, expected] of [[false, "the end"], [true, "ECONNRESET"]] as const) {
+      const accepted = yield* Deferred.make<Connection<TcpAddress>>()
+      const listener = yield* network.on("server", Effect.flatMap(Network, (net) =>
+        net.listen({ _tag: "Tcp", host: "0.0.0.0", port: 80 }, {
+          connected: (connection) => void Deferred.doneUnsafe(accepted, Effect.succeed(connection)),
+          failed: () => {}
+        })))
+      const client = Effect.andThen(Tcp.connect({ host: "server", port: 80 }), fails ? Effect.fail("oh") : Effect.void)
+      yield* Effect.exit(network.on("laptop", Effect.scoped(client)))
+      const server = yield* Deferred.await(accepted)
+      const got = yield* Effect.result(server.receive)
+      assert.strictEqual(Result.isSuccess(got) ? Option.isNone(got.success) && "the end" : codeOf(got.failure as Errors.Broken), expected)
+      yield* server.close
+      yield* listener.close
+    }
+  })
+
   live("tell which connections are open, and at which end", function*() {
     const network = yield* SimulatedNetwork.make()
     const [client, server] = yield* between(network)
@@ -337,6 +367,18 @@ describe("SimulatedNetwork faults", () => {
     const before = yield* Timeout.now
     for (const end of [client, server]) assert.strictEqual(codeOf((yield* Effect.flip(end.receive)) as Errors.Broken), "ETIMEDOUT")
     assert.isAtMost((yield* Timeout.now) - before, 71_000)
+  })
+
+  live("keep-alive finds out about one way that is cut, and about a peer that has lost its power", function*() {
+    for (const fault of ["there", "back", "crash"]) {
+      const network = yield* SimulatedNetwork.make()
+      const [client] = yield* between(network, { keepAlive: "1 minute" })
+      if (fault === "crash") yield* network.crash("server")
+      else yield* network.partition(fault === "there" ? "laptop" : "server", undefined, { oneWay: true })
+      const before = yield* Timeout.now
+      assert.strictEqual(codeOf((yield* Effect.flip(client.receive)) as Errors.Broken), "ETIMEDOUT", fault)
+      assert.isAtMost((yield* Timeout.now) - before, 71_000)
+    }
   })
 
   live("a crash is silent; the host that comes back says that it knows nothing", function*() {

@@ -274,7 +274,7 @@ describe("StreamKit.checkHalfCloseable", () => {
     ["a pair that somebody has wrapped", sabotaged([asIs, asIs])]
   ]
   for (const [name, makePair] of makers) {
-    it(`passes ${name}`, () => VirtualClock.run(StreamKit.checkHalfCloseable(makePair)))
+    it(`passes ${name}`, () => VirtualClock.run(StreamKit.checkHalfCloseable(makePair)), 30_000)
   }
 
   it("passes a pair in memory in real time", () => Effect.runPromise(StreamKit.checkHalfCloseable(MemoryStream.pair())), 20_000)
@@ -286,7 +286,7 @@ describe("StreamKit.checkHalfCloseable", () => {
         broken.filter(({ direction }) => direction === "forward").map(({ rule }) => rule),
         [...rules]
       )
-    })
+    }, 30_000)
   }
 
   it("has no rule that finds nothing", () => {

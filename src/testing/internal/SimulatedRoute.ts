@@ -100,7 +100,6 @@ export class SimulatedWire implements Wire {
   private isDead = false
   private numbers = 0
   private delivered = 0
-  private lastArrival = 0
   /** Packets that wait for one before them. */
   private readonly early = new Map<number, Packet>()
   private held: Array<Packet> = []
@@ -138,7 +137,6 @@ export class SimulatedWire implements Wire {
   private reset(): void {
     this.call(() => this.to!.arrived({ _tag: "Reset", cause: undefined }), 0)
     this.from!.breakUnsafe(systemError("ECONNRESET", "the connection was reset on its way"))
-    this.back!.kill()
   }
 
   /** Runs something at the other end, behind all that was sent before. */
@@ -149,8 +147,7 @@ export class SimulatedWire implements Wire {
 
   private transmit(packet: Packet): void {
     const { weather } = this.route
-    const at = this.lastArrival = Math.max(this.lastArrival, this.route.arrivalOf(packet.bytes))
-    weather.setTimer(at, () => this.arrive(packet))
+    weather.setTimer(this.route.arrivalOf(packet.bytes), () => this.arrive(packet))
   }
 
   private arrive(packet: Packet): void {
@@ -179,7 +176,6 @@ export class SimulatedWire implements Wire {
     this.stopGivingUp()
     const packets = this.held
     this.held = []
-    this.lastArrival = 0
     for (const packet of packets) this.transmit(packet)
   }
 

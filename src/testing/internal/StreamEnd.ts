@@ -170,7 +170,7 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
 
   private receiveIn<A, E>(fiber: AnyFiber | undefined, attempt: Attempt<A, E>): Effect.Effect<A, E | StreamError> {
     if (this.state === "closed") return this.closedExit
-    const busy = busyWith(this.receivers, `the receiving side of ${this.label}`)
+    const busy = busyWith(this.receivers, `the receiving half of ${this.label}`)
     if (busy !== undefined) return busy
     // What is taken out of the inbox must reach the caller.
     if (fiber !== undefined && isAboutToPause(fiber)) return Effect.flatMap(Effect.yieldNow, () => this.receiveIn(undefined, attempt))
@@ -269,7 +269,7 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
 
   private get refusal(): Exit.Exit<never, StreamError> | undefined {
     if (this.state === "open" && this.outgoing === "ended") return this.closedExit
-    return this.cannotSend ?? busyWith(this.senders, `the sending side of ${this.label}`)
+    return this.cannotSend ?? busyWith(this.senders, `the sending half of ${this.label}`)
   }
 
   private get cannotSend(): Exit.Exit<never, StreamError> | undefined {
@@ -427,4 +427,4 @@ export const systemError = (code: string, message: string): Error => Object.assi
 const reset = (): Error => systemError("ECONNRESET", "the peer reset the connection")
 
 const busyWith = (queue: WaitQueue, what: string): Exit.Exit<never, Errors.Busy> | undefined =>
-  queue.first === undefined ? undefined : Exit.fail(new Errors.Busy({ what, holder: queue.first.place?.task ?? "another fiber" }))
+  queue.first === undefined ? undefined : Exit.fail(new Errors.Busy({ what, holder: queue.first.place?.task ?? "main" }))
