@@ -92,7 +92,7 @@ describe("the package, installed beside effect", () => {
       ["dist/vitest/", /^(node:|vitest$|@effect\/vitest$)/]
     ]
     const foreign = filesBelow("dist", ".js", installed).flatMap((file) =>
-      [...fs.readFileSync(path.join(installed, file), "utf8").matchAll(/^(?:import|export)\b(?:[^"'=]*\bfrom)?\s*["']([^"']+)["'];?$/gm)]
+      [...fs.readFileSync(path.join(installed, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "").matchAll(/^(?:import|export)\b(?:[^"'=]*\bfrom)?\s*["']([^"']+)["'];?$/gm)]
         .map((match) => match[1]!)
         .filter((name) => !name.startsWith(".") && !name.startsWith("effect/"))
         .filter((name) => !allowed.some(([where, names]) => file.startsWith(where) && names.test(name)))
@@ -115,7 +115,8 @@ describe("the package, installed beside effect", () => {
     ].join("\n"))
     assert.include(specifiers, `${manifest.name}/Nursery`)
     const { status, all } = node("subpaths.mjs")
-    assert.strictEqual(all, loadable.map((name) => `${name} loads\n`).join(""))
+    const typesOnly = [`${manifest.name}/net/ByteStream`, `${manifest.name}/net/Server`]
+    assert.strictEqual(all, loadable.map((name) => `${name} ${typesOnly.includes(name) ? "is empty" : "loads"}\n`).join(""))
     assert.strictEqual(status, 0)
   })
 

@@ -6,7 +6,7 @@ import { Data, Effect, Stream } from "effect"
 import { Broadcast, CancelScope, CapacityLimiter, Event, Failures, MemoryChannel, Nursery, Tasks, TaskTree, Timeout, Watch } from "effect-nursery"
 import { LoopWatch, Thread } from "effect-nursery/node"
 import { CancelReport, Instrument, Metrics, Spans, Timeline } from "effect-nursery/observe"
-import { MemoryStream, Sequencer, Suspends, VirtualClock } from "effect-nursery/testing"
+import { MemoryStream, Sequencer, SimulatedNetwork, StreamKit, Suspends, VirtualClock } from "effect-nursery/testing"
 
 export type Check = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -32,6 +32,9 @@ const runs = (operator: (self: Effect.Effect<any, any, any>) => Effect.Effect<an
   free: [(check) => check(operator(ready)), (check) => Effect.exit(check(operator(Effect.fail("no"))))],
   held: [(check) => check(operator(pause))]
 })
+
+const simulated = (body: (network: SimulatedNetwork.SimulatedNetwork, check: Check) => Effect.Effect<unknown, unknown, any>): Situation => (check) =>
+  Effect.flatMap(SimulatedNetwork.make(), (network) => body(network, check))
 
 const never = (...free: ReadonlyArray<Situation>): Situations => ({ free })
 
@@ -460,6 +463,22 @@ export const situations: Readonly<Record<string, Situations>> = {
 
   "MemoryStream.pair": never((check) => check(MemoryStream.pair())),
   "MemoryStream.lockstepPair": never((check) => check(MemoryStream.lockstepPair())),
+  "SimulatedNetwork.make": never((check) => check(SimulatedNetwork.make())),
+  "SimulatedNetwork.SimulatedNetwork.on": {
+    free: [simulated((network, check) => check(network.on("here", ready)))],
+    held: [simulated((network, check) => check(network.on("here", pause)))]
+  },
+  "SimulatedNetwork.SimulatedNetwork.link": never(simulated((network, check) => check(network.link("here", "there", { delay: 5 })))),
+  "SimulatedNetwork.SimulatedNetwork.partition": never(simulated((network, check) => check(network.partition("here")))),
+  "SimulatedNetwork.SimulatedNetwork.heal": never(simulated((network, check) => check(network.heal("here")))),
+  "SimulatedNetwork.SimulatedNetwork.reset": never(simulated((network, check) => check(network.reset("here")))),
+  "SimulatedNetwork.SimulatedNetwork.crash": never(simulated((network, check) => check(network.crash("here")))),
+  "SimulatedNetwork.SimulatedNetwork.restart": never(simulated((network, check) => check(network.restart("here")))),
+  "SimulatedNetwork.SimulatedNetwork.blackHole": never(simulated((network, check) => check(network.blackHole("10.0.0.9")))),
+  "SimulatedNetwork.SimulatedNetwork.failAccepts": never(simulated((network, check) => check(network.failAccepts("here", 1)))),
+  "StreamKit.checkOneWay": { held: [(check) => check(StreamKit.checkOneWay(MemoryStream.pair()))] },
+  "StreamKit.checkTwoWay": { held: [(check) => check(StreamKit.checkTwoWay(MemoryStream.pair()))] },
+  "StreamKit.checkHalfCloseable": { held: [(check) => check(StreamKit.checkHalfCloseable(MemoryStream.pair()))] },
   "Sequencer.make": never((check) => check(Sequencer.make())),
   "Sequencer.Sequencer.at": {
     free: [gen(function*(check) {

@@ -64,11 +64,10 @@ const programs: Record<string, Effect.Effect<unknown, unknown>> = {
   logs: Effect.andThen(Nursery.open((n) => n.startSoon(spinning(400), { name: "resize" }), { name: "images" }), Effect.sleep(500)).pipe(
     Effect.provide(LoopWatch.layer())),
   handlerFails: Effect.gen(function*() {
-    const heard = yield* Deferred.make<void>()
     let calls = 0
-    yield* LoopWatch.start({ onBlocked: () => ++calls === 1 ? Effect.die("the handler is broken") : Deferred.succeed(heard, undefined) })
-    yield* Effect.andThen(spinning(250), Effect.sleep(50)).pipe(Effect.repeat({ times: 1 }))
-    yield* Deferred.await(heard)
+    yield* LoopWatch.start({ onBlocked: () => ++calls === 1 ? Effect.die("the handler is broken") : Effect.void })
+    // On a busy machine the watch may not be sure about the first ones.
+    yield* Effect.andThen(spinning(250), Effect.sleep(50)).pipe(Effect.repeat({ until: () => calls >= 2 }))
     yield* say({ calls })
   }).pipe(Effect.scoped),
   stuck: Effect.gen(function*() {
