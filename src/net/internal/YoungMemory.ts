@@ -25,6 +25,7 @@ let used: ReadonlyArray<unknown> = []
 /** To be called when a buffer of so many bytes has come, at most 64 KiB. */
 export const useYoungMemory = (bytes: number): void => {
   // Kept until the next one, so that the compiler cannot leave it out.
+  // oxlint-disable-next-line unicorn/no-new-array
   used = new Array(bytes / bytesPerSlot | 0)
 }
 
