@@ -375,6 +375,11 @@ describe("Framing.reader", () => {
     }
   })
 
+  it("dies when a decoder skips nothing, instead of asking it for ever", async () => {
+    const exit = await Effect.runPromiseExit(Framing.reader(sourceOf(["ab"]), upTo(() => ({ _tag: "Skip", taken: 0 }))).next)
+    assert.include(String(exit), "to skip at least 1 byte, got 0")
+  })
+
   it("never writes to bytes that it has handed out", async () => {
     // Frames that share memory with what comes after them: all are compared at the end.
     const frames = Array.from({ length: 300 }, (_, i) => "x".repeat(i % 37) + i)

@@ -15,8 +15,6 @@ export class FrameBuffer {
   private bytes: Uint8Array = none
   private start = 0
   private end = 0
-  /** `bytes` is ours, and behind `end` nobody has seen it. */
-  private owned = false
   private shown: Uint8Array | undefined = none
 
   get length(): number {
@@ -36,11 +34,11 @@ export class FrameBuffer {
       this.bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
       this.start = 0
       this.end = chunk.length
-      this.owned = false
       return
     }
     const after = this.end + chunk.length
-    if (!this.owned || after > this.bytes.length) this.move(this.length + chunk.length)
+    // A chunk that is used where it lies has no room behind it; what has is ours, and nobody has seen it.
+    if (after > this.bytes.length) this.move(this.length + chunk.length)
     this.bytes.set(chunk, this.end)
     this.end += chunk.length
   }
@@ -52,7 +50,6 @@ export class FrameBuffer {
     this.end -= this.start
     this.start = 0
     this.bytes = bytes
-    this.owned = true
   }
 
   /** Takes so many bytes from the front. */
@@ -69,6 +66,5 @@ export class FrameBuffer {
   clear(): void {
     this.bytes = this.shown = none
     this.start = this.end = 0
-    this.owned = false
   }
 }

@@ -58,6 +58,8 @@ export class FrameReader<A, E, CE> {
           buffer.drop(decoded.taken)
           return Exit.fail(decoded.error)
         case "Skip":
+          // It would be asked the same for ever.
+          if (decoded.taken === 0) throw new RangeError("Expected a decoder to skip at least 1 byte, got 0; say `More` when there is nothing to skip")
           buffer.drop(decoded.taken)
           break
         case "More":

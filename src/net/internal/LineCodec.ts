@@ -44,7 +44,8 @@ class LineDecoder implements Decoder<string, Errors.TooLong | Malformed> {
     if (end >= 0) {
       this.searched = 0
       this.afterReturn = bytes[end] === carriageReturn
-      const length = end > 0 && !this.afterReturn && bytes[end - 1] === carriageReturn ? end - 1 : end
+      // Where a lone `\r` ends a line, there is none before an end.
+      const length = end > 0 && bytes[end - 1] === carriageReturn ? end - 1 : end
       return this.lineOf(bytes, length, end + 1)
     }
     if (this.skipping) return { _tag: "Skip", taken: bytes.length }
