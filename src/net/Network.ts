@@ -162,6 +162,21 @@ export interface Network {
 /**
  * The transport that `Tcp`, `Tls` and `Unix` use: Node's unless provided.
  *
+ * **Example** (The addresses of a host)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Network } from "effect-nursery/net"
+ *
+ * const program = Effect.flatMap(Network.Network, (network) => network.lookup("127.0.0.1"))
+ *
+ * console.log(await Effect.runPromise(program))
+ * ```
+ *
+ * ```text output
+ * [ '127.0.0.1' ]
+ * ```
+ *
  * @since 0.1.0
  */
 export const Network: Context.Reference<Network> = Context.Reference<Network>("effect-nursery/net/Network", {

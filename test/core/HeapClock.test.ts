@@ -25,7 +25,7 @@ describe("HeapClock.make", () => {
     withHeap(Effect.gen(function*() {
       const woken: Array<string> = []
       const sleeper = (name: string, millis: number) => Effect.andThen(Effect.sleep(millis), Effect.sync(() => void woken.push(name)))
-      yield* Tasks.gather([sleeper("c", 15), sleeper("a", 5), sleeper("b", 10), sleeper("none", 0)])
+      yield* Tasks.gather([sleeper("c", 400), sleeper("a", 5), sleeper("b", 200), sleeper("none", 0)])
       assert.deepStrictEqual(woken, ["none", "a", "b", "c"])
     })))
 

@@ -133,7 +133,7 @@ const rows: ReadonlyArray<Row> = fs.readFileSync(path.resolve(import.meta.dirnam
 /** They run programs, and give no effect. */
 const notOperations = ["Main.run", "Explore.run", "Explore.replay", "LeakCheck.run", "LeakCheck.report", "VirtualClock.run", "VirtualClock.runExit"]
 
-describe("C17: the table of what suspends", () => {
+describe("C17: the table of what suspends", { timeout: 60_000 }, () => {
   it("has one line for each operation of the library, and none for what is none", { timeout: 60_000 }, () => {
     const declared = declaredOperations()
     const listed = rows.map((row) => row.operation)
