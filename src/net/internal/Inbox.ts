@@ -43,7 +43,7 @@ export class Inbox implements Awaited, Step {
   private wait: Wait | undefined = undefined
   /** What the one who waits wants. */
   private wanted: Take | undefined = undefined
-  private flowing = false
+  isFlowing = false
   /** Why no more bytes will come. Those that are there can be received nevertheless. */
   over: "ended" | Failed | undefined = undefined
   /** Then everybody is told so, whatever is there. */
@@ -98,7 +98,7 @@ export class Inbox implements Awaited, Step {
       if (fiber !== undefined && isAboutToPause(fiber)) return Effect.flatMap(Effect.yieldNow, () => this.begin(undefined, take, waiting))
       const exit = take.from(this)
       if (exit !== undefined) {
-        if (!this.flowing && this.chunks.size <= few && this.over === undefined) this.flow()
+        if (!this.isFlowing && this.chunks.size <= few && this.over === undefined) this.flow()
         return exit
       }
     }
@@ -118,7 +118,7 @@ export class Inbox implements Awaited, Step {
       }
       this.wait = new Wait("receiving from", this, undefined, resume as (effect: AnyEffect) => void)
       this.wanted = take
-      if (!this.flowing) this.flow()
+      if (!this.isFlowing) this.flow()
       return this.left
     })
   }
@@ -131,13 +131,13 @@ export class Inbox implements Awaited, Step {
   })
 
   private flow(): void {
-    this.flowing = true
+    this.isFlowing = true
     this.source.flow()
   }
 
   private haltIfMany(): void {
-    if (!this.flowing || this.chunks.size < many || this.wait !== undefined) return
-    this.flowing = false
+    if (!this.isFlowing || this.chunks.size < many || this.wait !== undefined) return
+    this.isFlowing = false
     this.source.halt()
   }
 

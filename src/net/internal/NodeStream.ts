@@ -20,6 +20,7 @@ import type { StreamError } from "../ByteStream.ts"
 import type { Address, Connection, TcpAddress } from "../Network.ts"
 import { nameOf } from "./AddressText.ts"
 import { Inbox, type Source } from "./Inbox.ts"
+import { copying, shareReads } from "./ReadBuffer.ts"
 import { fewBytes, useYoungMemory } from "./YoungMemory.ts"
 
 /**
@@ -31,6 +32,12 @@ export const unsentBytes = 1
 
 /** How long closing waits for a peer that does not take what is left. */
 const lingerMillis = 5_000
+
+/** A read of so many bytes is not worth copying. */
+const manyBytes = 16_384
+
+/** So many reads of fewer bytes in a row, and others of that kind are expected. */
+const enoughSmallReads = 8
 
 /** What a stream runs over, for its name. */
 export type Kind = "tcp" | "tls" | "unix"
@@ -48,7 +55,12 @@ function onData(this: Owned, bytes: Uint8Array): void {
   this.read(0)
   if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
   this[streamOf]?.received(bytes)
+  this[streamOf]?.noteSize(bytes.length)
 }
+const onRead = copying(function(this: Owned, bytes) {
+  if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
+  return this[streamOf]?.received(bytes) ?? false
+})
 function onEnd(this: Owned): void {
   this[streamOf]?.inputEnded()
 }
@@ -82,6 +94,8 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
   private readonly inbox: Inbox
   private knownLocal: A | undefined
   private reading = false
+  /** How many in a row were small. */
+  private smallReads = 0
   /** Those who wait for the socket: a sender, and who was let in between its write and its wait; then whoever closes. */
   private waits: WaitQueue | undefined = undefined
   private sending: Sending = open
@@ -169,8 +183,18 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
     this.socket.pause()
   }
 
-  received(bytes: Uint8Array): void {
+  /** Answers whether more is welcome. */
+  received(bytes: Uint8Array): boolean {
     this.inbox.push(bytes)
+    return this.inbox.isFlowing
+  }
+
+  /** Small messages are read in another way, when it is known that they are small. */
+  noteSize(length: number): void {
+    if (length >= manyBytes) this.smallReads = 0
+    else if (++this.smallReads === enoughSmallReads && this.kind !== "tls" && this.ending === no && shareReads(this.socket, onRead)) {
+      this.socket.removeListener("data", onData)
+    }
   }
 
   inputEnded(): void {

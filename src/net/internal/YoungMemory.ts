@@ -4,7 +4,7 @@
  * The bytes of a buffer lie outside of V8's heap. When 64 MB of them have come
  * together, V8 looks through the whole heap, however large it is, to find out
  * which are dead: for a server that moves a gigabyte a second some fifteen times
- * a second, which takes more time than moving it. A collection of the young
+ * a second, which takes more time than moving them. A collection of the young
  * generation finds the dead ones, too, and costs next to nothing; but that one
  * comes only when enough small objects have been made, and a server that moves
  * large chunks makes few. So it makes more. Measured with chunks of 64 KiB: a
@@ -15,10 +15,10 @@
 export const fewBytes = 4_096
 
 /**
- * Half as many bytes of young objects as of buffers: the young generation is 16 MB
- * when it has grown, and has to be full before those 64 MB are.
+ * Two thirds as many bytes of young objects as of buffers: the young generation has
+ * up to 32 MB, and must be full well before those 64 MB are.
  */
-const bytesPerSlot = 16
+const bytesPerSlot = 12
 
 let used: ReadonlyArray<unknown> = []
 
