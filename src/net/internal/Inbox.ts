@@ -48,13 +48,16 @@ export class Inbox implements Awaited, Step {
   over: "ended" | Failed | undefined = undefined
   /** Then everybody is told so, whatever is there. */
   private closed = false
-  readonly receive: Effect.Effect<Option.Option<Uint8Array>, StreamError>
-  private readonly nextChunk: AnyEffect
+  // Made when they are used for the first time: most streams use one way to receive, and an idle one none.
+  private receiving: Effect.Effect<Option.Option<Uint8Array>, StreamError> | undefined = undefined
+  private leaving: Effect.Effect<void> | undefined = undefined
 
   constructor(source: Source) {
     this.source = source
-    this.nextChunk = this.waitFor(chunk)
-    this.receive = Effect.withFiber((fiber) => this.begin(fiber, chunk, this.nextChunk))
+  }
+
+  get receive(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    return this.receiving ??= this.repeatedly(chunk)
   }
 
   get label(): string {
@@ -77,12 +80,16 @@ export class Inbox implements Awaited, Step {
   }
 
   get streamOfChunks(): Stream.Stream<Uint8Array, StreamError> {
-    const waiting = this.waitFor(pulledChunk)
-    return Stream.fromPull(Effect.succeed(Effect.withFiber((fiber) => this.begin(fiber, pulledChunk, waiting))))
+    return Stream.fromPull(Effect.succeed(this.repeatedly(pulledChunk)))
   }
 
   get streamOfLines(): Stream.Stream<string, StreamError | TooLong> {
     return Stream.fromPull(Effect.succeed(this.taking(() => new Line())))
+  }
+
+  private repeatedly(take: Take): AnyEffect {
+    const waiting = this.waitFor(take)
+    return Effect.withFiber((fiber) => this.begin(fiber, take, waiting))
   }
 
   // A bad option is a defect of the effect, not an exception where it is made.
@@ -124,11 +131,13 @@ export class Inbox implements Awaited, Step {
   }
 
   // Only one waits, so it needs no effect of its own for leaving.
-  private readonly left: Effect.Effect<void> = Effect.sync(() => {
-    this.wait?.leaveNow()
-    this.wait = this.wanted = undefined
-    this.haltIfMany()
-  })
+  private get left(): Effect.Effect<void> {
+    return this.leaving ??= Effect.sync(() => {
+      this.wait?.leaveNow()
+      this.wait = this.wanted = undefined
+      this.haltIfMany()
+    })
+  }
 
   private flow(): void {
     this.isFlowing = true

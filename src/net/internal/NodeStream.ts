@@ -90,7 +90,6 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
   private readonly socket: Owned
   private readonly kind: Kind
   readonly peer: A
-  readonly receive: Effect.Effect<Option.Option<Uint8Array>, StreamError>
   private readonly inbox: Inbox
   private knownLocal: A | undefined
   private reading = false
@@ -107,7 +106,6 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
     this.peer = peer
     this.knownLocal = local
     this.inbox = new Inbox(this)
-    this.receive = this.inbox.receive
     this.socket[streamOf] = this
     socket.on("error", onError)
     socket.on("close", onClose)
@@ -137,6 +135,10 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
     // What the socket has passed on may lie in the queue of its handle. Nothing else tells how far a long send has come.
     const { _handle: handle } = this.socket as { readonly _handle?: { readonly writeQueueSize?: number } | null }
     return this.socket.bytesWritten - Math.max(this.socket.writableLength > 0 ? handle?.writeQueueSize ?? 0 : 0, 0)
+  }
+
+  get receive(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    return this.inbox.receive
   }
 
   receiveExactly(bytes: number): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
