@@ -27,6 +27,8 @@ let asking = false
 let due = process.hrtime.bigint()
 /** A sign of life after which this thread was not running either, so that nothing follows from its age. */
 let unknown: bigint | undefined
+/** When that was last so. A thread that has been on time for a threshold since then may judge again. */
+let unknownAt = 0n
 
 // Loaded only when it is used: there are builds of Node without it.
 const inspector = question === undefined ? undefined : await import("node:inspector")
@@ -89,8 +91,10 @@ const look = (): void => {
     episode = undefined
   }
   // The whole process was stopped, or the machine is too busy to say who is late.
-  if (episode === undefined && now - due > threshold / 2n) unknown = beat
-  else if (beat !== unknown) unknown = undefined
+  if (episode === undefined && now - due > threshold / 2n) {
+    unknown = beat
+    unknownAt = now
+  } else if (beat !== unknown || now - unknownAt >= threshold) unknown = undefined
   if (episode === undefined && unknown === undefined && now - beat - interval >= threshold) {
     episode = { beat, samples: [], told: false }
   }
