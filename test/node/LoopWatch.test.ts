@@ -19,7 +19,7 @@ const block = async (name: string): Promise<LoopWatch.Blocked> => {
   return all.find((blocked) => blocked.frames.length > 0) ?? assert.fail(`nothing was found in ${JSON.stringify(all)}`)
 }
 
-const slowly = { timeout: 90_000 }
+const slowly = { retry: 2, timeout: 90_000 }
 
 describe("LoopWatch.start", slowly, () => {
   it("C16: names the task that has blocked the loop for 200 ms, and the line; other timers are late by 250 ms at most", async () => {
