@@ -41,7 +41,9 @@ const connected = async (server: servers.Server | (() => Program)): Promise<Conn
   return { load: new Load(Number(await started.line)), elsewhere: elsewhere(started.child.pid!) }
 }
 
-const all = { [ours]: servers.ours, [raw]: servers.raw, [effect]: servers.effect, [asyncio]: inPython, [c]: inC }
+const byStream = `${ours}, Stream.runForEach`
+
+const all = { [ours]: servers.ours, [byStream]: servers.oursByStream, [raw]: servers.raw, [effect]: servers.effect, [asyncio]: inPython, [c]: inC }
 
 const sides = (side: Side, run: (connected: Connected) => Promise<Run>): Record<string, Side> =>
   Object.fromEntries(Object.entries(all).map(([name, server]) => [name, {
@@ -86,7 +88,8 @@ const echoCase = (name: string, question: string, n: number, size: number, depth
   name,
   question,
   reference: raw,
-  sides: sides({ n }, echoing(size, depth)),
+  // Warm-ups large enough for the compiler to be done: there is much less of it in a bare server.
+  sides: sides({ n, warm: n / 10 }, echoing(size, depth)),
   targets
 })
 
@@ -149,13 +152,13 @@ const stopping = async (): Promise<Run> => async (n, _, tell) => {
 const idle = 8_000
 
 export const echo: ReadonlyArray<Case> = [
-  echoCase("echo-64", `${connections} connections send 64 bytes and wait for them`, 50_000, 64, 1, [
+  echoCase("echo-64", `${connections} connections send 64 bytes and wait for them`, 100_000, 64, 1, [
     ofTheCpuOf(raw, 0.95),
     ofTheCpuOf(asyncio, 1),
     latencyAtMost(1.3),
     memoryAtMost(110)
   ]),
-  echoCase("echo-64x64", `${connections} connections, each with 64 messages of 64 bytes under way`, 2_000_000, 64, 64, [
+  echoCase("echo-64x64", `${connections} connections, each with 64 messages of 64 bytes under way`, 6_000_000, 64, 64, [
     ofTheCpuOf(raw, 0.95),
     ofTheCpuOf(asyncio, 1),
     latencyAtMost(1.3),
@@ -170,7 +173,7 @@ export const echo: ReadonlyArray<Case> = [
     name: "echo-connect",
     question: `What does a connection cost that sends 64 bytes, gets them back and closes, ${connections} at a time?`,
     reference: raw,
-    sides: sides({ n: 5_000 }, dialling),
+    sides: sides({ n: 10_000, warm: 1_000 }, dialling),
     targets: [ofTheCpuOf(raw, 0.7)]
   },
   {

@@ -1,18 +1,34 @@
 /** The echo servers that are compared: each starts one in this process and returns its port. */
-import type { Tcp } from "effect-nursery/net"
+import type { Effect } from "effect/Effect"
+import type { ByteStream, Tcp } from "effect-nursery/net"
 import type { AddressInfo } from "node:net"
 
 export type Server = () => Promise<number>
 
+const served = async (handler: (stream: Tcp.TcpStream) => Effect<void, ByteStream.StreamError>): Promise<number> => {
+  const Effect = await import("effect/Effect")
+  const { Tcp } = await import("effect-nursery/net")
+  return await new Promise((resolve) => {
+    Effect.runFork(Tcp.serve(handler, { port: 0 })((address) => Effect.sync(() => resolve(address.port))))
+  })
+}
+
+/** What comes is sent back, and then again. */
 export const ours: Server = async () => {
   const Effect = await import("effect/Effect")
-  const Stream = await import("effect/Stream")
-  const { Tcp: net } = await import("effect-nursery/net")
-  const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
-  const server = net.serve(echo, { port: 0 })
-  return await new Promise((resolve) => {
-    Effect.runFork(server((address) => Effect.sync(() => resolve(address.port))))
+  return await served((stream) => {
+    const again: Effect<void, ByteStream.StreamError> = Effect.flatMap(
+      stream.receive,
+      (bytes) => bytes._tag === "None" ? Effect.void : Effect.flatMap(stream.send(bytes.value), () => again)
+    )
+    return again
   })
+}
+
+/** The same as one writes it, with a stream of Effect. */
+export const oursByStream: Server = async () => {
+  const Stream = await import("effect/Stream")
+  return await served((stream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes)))
 }
 
 /** As short as it can be without a peer that does not read filling the memory. */
