@@ -1,0 +1,237 @@
+/**
+ * The thin part between the models of this folder and a real terminal: what is typed comes in, what is printed goes out
+ * above it, and however the program ends, the terminal is left as it was found.
+ *
+ * Where standard input or output is no terminal (a pipe, a file, or one that says `TERM=dumb`), the same program works with
+ * plain lines: each line of the input was entered, each message is a line of the output.
+ */
+import { Effect, Stream } from "effect"
+import { MemoryChannel, Nursery, Watch } from "effect-nursery"
+import * as fs from "node:fs"
+import { keyboard } from "../support/keyboard.ts"
+import { print } from "../support/print.ts"
+import { type Outcome, press } from "./Editor.ts"
+import { type Key, KeyDecoder } from "./Keys.ts"
+import { type Line, writtenPlain } from "./Line.ts"
+import * as Screen from "./Screen.ts"
+
+/** What a user does: a line was entered, or Ctrl-C was pressed. Ctrl-D ends the stream. */
+export type Entered = Extract<Outcome, { readonly _tag: "Entered" | "Interrupt" }>
+
+export interface Terminal {
+  /** Whether somebody sits at a screen. If not, there are no notes and no prompt. */
+  readonly interactive: boolean
+  /** Prints messages above the input. Waits when the screen does not keep up. */
+  print(...lines: ReadonlyArray<Line>): Effect.Effect<void>
+  /** Puts these lines between the messages and the input, in place of those that were there. */
+  notes(lines: ReadonlyArray<Line>): Effect.Effect<void>
+  /** Changes what stands before the input. */
+  prompt(line: Line): Effect.Effect<void>
+  /** What the user does, until Ctrl-D or the end of the input. */
+  readonly entered: Stream.Stream<Entered>
+  /** How many columns a message has before it wraps. */
+  readonly columns: number
+}
+
+const { stdin, stdout } = process
+
+/** See https://no-color.org: any value but the empty one means no colours. */
+const wantsColours = (): boolean => stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb"
+
+const isScreen = (): boolean => stdin.isTTY && stdout.isTTY && process.env["TERM"] !== "dumb"
+
+/** Gives a terminal to `use`, for as long as that runs. */
+export const withTerminal = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => isScreen() ? withScreen(use) : use(plainTerminal(wantsColours())))
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Lines in, lines out: for pipes and files. */
+const plainTerminal = (colours: boolean): Terminal => ({
+  interactive: false,
+  print: (...lines) => print(Buffer.from(lines.map((line) => `${writtenPlain(line, colours)}\n`).join(""))),
+  notes: () => Effect.void,
+  prompt: () => Effect.void,
+  entered: keyboard.pipe(Stream.decodeText, Stream.splitLines, Stream.map((text): Entered => ({ _tag: "Entered", text }))),
+  columns: stdout.columns ?? Infinity
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What the terminal is asked for: each key as it is pressed, and marks around what is pasted. */
+const enterScreen = "\u001b[?2004h"
+/** And how it was before: rows wrap, the cursor is seen, pasted text has no marks. */
+const leaveScreen = "\u001b[0m\u001b[?7h\u001b[?25h\u001b[?2004l"
+
+/** With more than this on its way, who prints has to wait. */
+const mostUnwritten = 1_000
+
+const sizeNow = (): Screen.Size => ({ rows: stdout.rows ?? 0, columns: stdout.columns ?? 0 })
+
+/**
+ * The terminal in the state that the screen needs. It goes back to the old one in three ways: at the end of the block, which
+ * comes also when the program fails or is cancelled; at the exit of the process, should something call `process.exit`; and
+ * while the program is suspended.
+ */
+class RawMode {
+  private entered = false
+
+  enter(): void {
+    if (this.entered) return
+    this.entered = true
+    stdin.setRawMode(true)
+    this.write(enterScreen)
+  }
+
+  leave(last: string): void {
+    if (!this.entered) return
+    this.entered = false
+    this.write(last + leaveScreen)
+    stdin.setRawMode(false)
+  }
+
+  private write(text: string): void {
+    try {
+      // At the exit of a process, nothing goes out that is written later.
+      fs.writeSync(stdout.fd, text)
+    } catch {
+      // The terminal is gone, and needs no care.
+    }
+  }
+}
+
+const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    const services = yield* Effect.context<R>()
+    const screen = yield* Watch.make(Screen.makeScreen(sizeNow(), wantsColours()), { name: "screen" })
+    const [sender, receiver] = yield* MemoryChannel.make<Entered>(Infinity, { name: "entered" })
+    const mode = new RawMode()
+    const restore = () => mode.leave(Screen.leave(screen.get))
+
+    const block = Nursery.open((parts) =>
+      Effect.gen(function*() {
+        // Services: they live as long as `use`, and hold nothing up.
+        yield* parts.startNow(paintScreen(screen), { name: "paint", service: true })
+        yield* parts.startNow(followSize(screen), { name: "resize", service: true })
+        yield* parts.startNow(comeBack(screen, mode), { name: "come back", service: true })
+        yield* parts.startSoon(readKeys(screen, sender, restore), { name: "keys", service: true })
+        return yield* Effect.provideContext(use(screenTerminal(screen, receiver)), services)
+      }), { name: "terminal" })
+
+    return yield* Effect.acquireUseRelease(
+      Effect.sync(() => {
+        mode.enter()
+        process.once("exit", restore)
+      }),
+      () => block,
+      () =>
+        Effect.sync(() => {
+          process.off("exit", restore)
+          restore()
+        })
+    )
+  })
+
+const screenTerminal = (screen: Watch.Watch<Screen.Screen>, receiver: MemoryChannel.Receiver<Entered>): Terminal => ({
+  interactive: true,
+  print: (...lines) =>
+    screen.update((now) => Screen.addMessages(now, lines)).pipe(
+      Effect.andThen(Effect.suspend(() =>
+        screen.get.unwritten.length <= mostUnwritten
+          ? Effect.void
+          : Effect.asVoid(screen.waitUntil((now) => now.unwritten.length <= mostUnwritten))
+      ))
+    ),
+  notes: (lines) => Effect.asVoid(screen.update((now) => Screen.setNotes(now, lines))),
+  prompt: (line) => Effect.asVoid(screen.update((now) => Screen.setPrompt(now, line))),
+  // Closed by nobody but us.
+  entered: Stream.catchTag(receiver.stream, "Closed", () => Stream.empty),
+  get columns() {
+    return screen.get.size.columns
+  }
+})
+
+/**
+ * Writes what has changed. However many changes there were since it last ran, it writes once: a thousand messages that come
+ * together cost one write, and the line that is being typed is drawn once behind them.
+ */
+const paintScreen = (screen: Watch.Watch<Screen.Screen>) =>
+  Stream.runForEach(screen.changes, () =>
+    Effect.suspend(() => {
+      const [next, bytes] = Screen.paint(screen.get)
+      if (bytes === "") return Effect.void
+      return Effect.andThen(screen.set(next), print(Buffer.from(bytes)))
+    }))
+
+/** Keeps the size of the window. */
+const followSize = (screen: Watch.Watch<Screen.Screen>) => {
+  const differs = () => {
+    const { columns, rows } = sizeNow()
+    return columns > 0 && rows > 0 && (columns !== screen.get.size.columns || rows !== screen.get.size.rows)
+  }
+  const resized = Effect.callback<void>((resume) => {
+    const look = () => resume(Effect.void)
+    stdout.on("resize", look)
+    // It may have been resized while nobody listened.
+    if (differs()) look()
+    return Effect.sync(() => void stdout.off("resize", look))
+  })
+  return resized.pipe(
+    Effect.andThen(Effect.suspend(() => differs() ? screen.update((now) => Screen.resize(now, sizeNow())) : Effect.void)),
+    Effect.forever
+  )
+}
+
+/** After Ctrl-Z and `fg`: the shell has had the terminal meanwhile, and its state is not ours any more. */
+const comeBack = (screen: Watch.Watch<Screen.Screen>, mode: RawMode) => {
+  const continued = Effect.callback<void>((resume) => {
+    const look = () => resume(Effect.void)
+    process.once("SIGCONT", look)
+    return Effect.sync(() => void process.off("SIGCONT", look))
+  })
+  return continued.pipe(
+    Effect.andThen(Effect.sync(() => mode.enter())),
+    Effect.andThen(screen.update(Screen.redraw)),
+    Effect.forever
+  )
+}
+
+/** Takes keys until Ctrl-D or the end of the input. Each changes the model; some of them mean something to the program. */
+const readKeys = (screen: Watch.Watch<Screen.Screen>, sender: MemoryChannel.Sender<Entered>, restore: () => void) => {
+  const decoder = new KeyDecoder()
+  const pressed = (key: Key) =>
+    Effect.suspend(() => {
+      const { editor, outcome } = press(screen.get.editor, key)
+      const edited = screen.update((now) => Screen.setEditor(now, editor))
+      return Effect.as(Effect.andThen(edited, heeded(outcome)), outcome)
+    })
+  const heeded = (outcome: Outcome | undefined): Effect.Effect<unknown> => {
+    switch (outcome?._tag) {
+      case "Entered":
+      case "Interrupt":
+        return Effect.ignore(sender.send(outcome))
+      case "Redraw":
+        return screen.update(Screen.redraw)
+      case "Suspend":
+        return Effect.sync(() => {
+          restore()
+          // Everybody in the foreground, as the terminal itself would do it: `npm run` has started us, and must stop too.
+          process.kill(0, "SIGTSTP")
+        })
+      case "Full":
+        return print(bell)
+      default:
+        return Effect.void
+    }
+  }
+  return keyboard.pipe(
+    Stream.flatMap((bytes) => Stream.fromIterable(decoder.push(bytes))),
+    Stream.mapEffect(pressed),
+    Stream.takeUntil((outcome) => outcome?._tag === "End"),
+    Stream.runDrain,
+    Effect.ensuring(sender.close)
+  )
+}
+
+const bell = Buffer.from("\u0007")
+
