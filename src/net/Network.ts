@@ -62,6 +62,17 @@ export interface Connection<out A extends Address = Address> extends ByteStream 
   /** How many bytes have been handed to the system so far. */
   readonly bytesSent: number
   /**
+   * Sends without waiting: for whoever keeps many peers informed and waits for none of them.
+   * Tells how many bytes the system has not taken yet, of these and of all that was sent
+   * before; mostly 0. They stay in memory, as many as there are: it is the caller's to
+   * stop, or to abort, when they are too many. `undefined`: nothing can be sent any more.
+   *
+   * No limit for writing watches it, and it is not told why nothing can be sent:
+   * whoever receives is. Data that goes in must not be changed. It goes behind what a
+   * `send` that waits has brought; a `send` after it waits for all of it.
+   */
+  offerUnsafe(data: Uint8Array | string): number | undefined
+  /**
    * Receives nothing more from the peer: when what has come is received, receivers are
    * told the end as if the peer had sent it. Sending goes on. For a server that stops.
    */

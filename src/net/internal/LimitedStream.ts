@@ -119,6 +119,10 @@ export class LimitedStream implements Connection {
     })
   }
 
+  offerUnsafe(data: Uint8Array | string): number | undefined {
+    return this.inner.offerUnsafe(data)
+  }
+
   /** Sends a heartbeat, unless something is being sent anyway. */
   beat(message: string | Uint8Array): Effect.Effect<void> {
     return Effect.suspend(() =>

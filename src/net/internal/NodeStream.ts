@@ -221,6 +221,13 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
     return this.socket.writableLength >= this.socket.writableHighWaterMark
   }
 
+  offerUnsafe(data: Uint8Array | string): number | undefined {
+    const { socket } = this
+    if (this.sending !== open || !this.isWell) return undefined
+    if (data.length > 0) socket.write(data)
+    return socket.writableLength
+  }
+
   /** The system has taken what was written, and made no objection that will come as an event. */
   private get hasTaken(): boolean {
     return !this.isClogged && this.isWell

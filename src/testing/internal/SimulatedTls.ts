@@ -65,6 +65,9 @@ class SecureEnd<A extends Address> implements SecureConnection<A> {
   send(data: Uint8Array | string): Effect.Effect<void, StreamError> {
     return this.inner.send(data)
   }
+  offerUnsafe(data: Uint8Array | string): number | undefined {
+    return this.inner.offerUnsafe(data)
+  }
   get sendEof(): Effect.Effect<void, StreamError> {
     return this.inner.sendEof
   }

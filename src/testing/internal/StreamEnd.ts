@@ -241,6 +241,13 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     })
   }
 
+  offerUnsafe(data: Uint8Array | string): number | undefined {
+    if (this.outgoing === "ended" || this.cannotSend !== undefined) return undefined
+    const bytes = typeof data === "string" ? utf8.encode(data) : data.slice()
+    if (bytes.length > 0) this.put(bytes)
+    return Math.max(0, this.ahead - this.capacity)
+  }
+
   private put(bytes: Uint8Array): void {
     this.sent += bytes.length
     this.ahead += bytes.length
