@@ -1,6 +1,6 @@
 /**
- * What all servers of the examples have in common: `--host`, `--port` and `--help`, the line that says where they listen,
- * and the line that says why they cannot.
+ * What all servers of the examples have in common: `--host`, `--port` and `--help`, options of their own, the line that
+ * says where they listen, and the line that says why they cannot.
  */
 import { Console, Effect } from "effect"
 import type { Errors } from "effect-nursery"
@@ -23,21 +23,62 @@ export interface About {
   readonly port: number
 }
 
+/** An option that a server has besides. */
+export interface Setting<out A> {
+  /** What its value is called in the help, such as `TIME`. */
+  readonly argument: string
+  /** What it is for, in a few words. */
+  readonly does: string
+  /** Its value, as it would be typed, if it is not given; none when that means something of its own. */
+  readonly default?: string
+  /** Makes sense of what was typed, or throws an error that says what was expected. It is not asked when there is nothing. */
+  read(text: string): A
+}
+
+/** An option without a value. */
+export interface Switch {
+  readonly does: string
+}
+
+export type Settings = Readonly<Record<string, Setting<unknown> | Switch>>
+
+/** What has been read: a switch is true when it was given, and a setting without a default may be missing. */
+export type Values<S extends Settings> = {
+  readonly [Name in keyof S]: S[Name] extends Setting<infer A> ? S[Name] extends { readonly default: string } ? A : A | undefined : boolean
+}
+
+/** Reads the command line of a server that has only a place. */
+export const placeFrom = (about: About, args?: ReadonlyArray<string>): Place => optionsFrom(about, {}, args)
+
 /** Reads the command line. `--help` prints the help and ends the program; so does a mistake, with exit code 2. */
-export const placeFrom = (about: About, args: ReadonlyArray<string> = process.argv.slice(2)): Place => {
+export const optionsFrom = <const S extends Settings>(about: About, settings: S, args: ReadonlyArray<string> = process.argv.slice(2)): Place & Values<S> => {
   const end = (code: number, text: string): never => {
     ;(code === 0 ? process.stdout : process.stderr).write(`${text}\n`)
     process.exit(code)
   }
   try {
+    const own = Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, { type: "argument" in setting ? "string" : "boolean" } as const]))
     const { values } = parseArgs({
       args: [...args],
-      options: { host: { type: "string", default: "127.0.0.1" }, port: { type: "string", default: String(about.port) }, help: { type: "boolean" } }
+      options: { ...own, host: { type: "string", default: "127.0.0.1" }, port: { type: "string", default: String(about.port) }, help: { type: "boolean" } }
     })
-    if (values.help === true) return end(0, help(about))
-    return { host: values.host, port: portFrom(values.port) }
+    if (values.help === true) return end(0, help(about, settings))
+    const given = values as Readonly<Record<string, string | boolean | undefined>>
+    const read = Object.entries(settings).map(([name, setting]) => [name, valueOf(name, setting, given[name])])
+    return { ...Object.fromEntries(read) as Values<S>, host: values.host, port: portFrom(values.port) }
   } catch (error) {
     return end(2, `${(error as Error).message} (see --help)`)
+  }
+}
+
+const valueOf = (name: string, setting: Setting<unknown> | Switch, given: string | boolean | undefined): unknown => {
+  if (!("argument" in setting)) return given === true
+  const text = typeof given === "string" ? given : setting.default
+  if (text === undefined) return undefined
+  try {
+    return setting.read(text)
+  } catch (error) {
+    throw new Error(`--${name}: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -48,16 +89,27 @@ export const portFrom = (text: string): number => {
   throw new Error(`--port takes a number from 0 to 65535, got ${JSON.stringify(text)}`)
 }
 
-const help = ({ does, file, name, port }: About): string =>
-  `Usage: npm run example -- ${file} [--host HOST] [--port PORT]
+const help = ({ does, file, name, port }: About, settings: Settings): string => {
+  const lines = [
+    ["--host HOST", "where to listen (127.0.0.1; 0.0.0.0 is every network of this machine)"],
+    ["--port PORT", `at which port (${port}; 0 is any free one)`],
+    ...Object.entries(settings).map(([option, setting]) =>
+      "argument" in setting
+        ? [`--${option} ${setting.argument}`, `${setting.does}${setting.default === undefined ? "" : ` (${setting.default})`}`]
+        : [`--${option}`, setting.does]
+    ),
+    ["--help", "print this"]
+  ]
+  const width = Math.max(...lines.map(([option]) => option!.length))
+  const more = Object.keys(settings).length === 0 ? "" : " [OPTIONS]"
+  return `Usage: npm run example -- ${file} [--host HOST] [--port PORT]${more}
 
 The ${name} ${does}.
 
-  --host HOST  where to listen (127.0.0.1; 0.0.0.0 is every network of this machine)
-  --port PORT  at which port (${port}; 0 is any free one)
-  --help       print this
+${lines.map(([option, text]) => `  ${option!.padEnd(width)}  ${text}`).join("\n")}
 
 Ctrl-C or SIGTERM stops it.`
+}
 
 /** Says where the server listens: the one line that it prints when it is ready. */
 export const announce = (name: string) => (place: Place): Effect.Effect<void> => Console.log(`${name} listens on ${written(place)}`)

@@ -1,0 +1,40 @@
+/** The chat server: a nursery with a task for each connection, and a few that serve all of them. */
+import { Effect } from "effect"
+import { CancelScope, type Errors, Nursery } from "effect-nursery"
+import { type Server, Tcp } from "effect-nursery/net"
+import type { Unavailable } from "./Bus.ts"
+import * as Chat from "./Chat.ts"
+import { type ChatOptions, defaults } from "./Options.ts"
+import * as Protocol from "./Protocol.ts"
+import { Session } from "./Session.ts"
+import { inWords } from "./Words.ts"
+
+/** A chat server, as a function of `started`, which it calls with its address. */
+export const chatServer =
+  (given: Partial<ChatOptions> = {}): Nursery.Startable<Tcp.Bound, Server.Report, Errors.Broken | Unavailable, never> => (started) =>
+    Nursery.open(
+      (server) =>
+        Effect.gen(function*() {
+          const options = { ...defaults, ...given }
+          const chat = yield* Chat.make(options)
+          const { away, bus, connecting, idle, turn } = chat
+          // Services: they go on until the last connection has ended.
+          yield* server.start(bus.attach(chat.deliver), { name: "bus", service: true })
+          yield* server.startSoon(turn.run(chat.stats.publish), { name: "writing", service: true })
+          const late = Protocol.refusal("idle", `no CONNECT within ${inWords(options.connectTimeout)}`)
+          yield* server.startSoon(connecting.run((session) => session.drop(late, "refused")), { name: "not connected", service: true })
+          const silent = Protocol.refusal("idle", `nothing said within ${inWords(options.idleTimeout)}`)
+          yield* server.startSoon(idle.run((session) => session.drop(silent, "idle")), { name: "idle", service: true })
+          yield* server.startSoon(away.run((token) => chat.notResumed(token)), { name: "away", service: true })
+          yield* server.startSoon(Effect.andThen(CancelScope.whenStopping, chat.stop), { name: "stopping", service: true })
+          return yield* Tcp.serve((stream: Tcp.TcpStream) => new Session(chat, stream).run, {
+            name: "chat",
+            host: options.host,
+            port: options.port,
+            grace: options.grace,
+            maxConnections: options.maxConnections,
+            whenFull: { reject: `${Protocol.error(Protocol.refusal("full", `${options.maxConnections} connections are open, and no more may be`))}\n` }
+          })(started)
+        }),
+      { name: "chat server" }
+    )

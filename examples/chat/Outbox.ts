@@ -1,0 +1,163 @@
+/**
+ * What one client is to be told. It is written without waiting, and what the client's system does not take stays with the
+ * stream: so a client needs no task for its output, and a slow one keeps nobody waiting. When too much of it stays, the
+ * client is given up.
+ */
+import type { Tcp } from "effect-nursery/net"
+import type { Batch } from "./Batch.ts"
+import * as Protocol from "./Protocol.ts"
+import type { Room } from "./Room.ts"
+import type { Stats } from "./Stats.ts"
+import type { Turn, Writer } from "./Turn.ts"
+
+export interface OutboxOptions {
+  /** So many bytes may wait for the client. */
+  readonly maxBytes: number
+  /** Whether it hears what it has said itself. */
+  readonly echo: boolean
+  readonly turn: Turn
+  readonly stats: Stats
+  /** It has left more waiting than it may. Called once. */
+  readonly onSlow: () => void
+}
+
+/** While a user comes in, what the others say has to wait behind the greeting. */
+type Greeting = { readonly _tag: "Done" } | { readonly _tag: "Awaited"; readonly before: string }
+
+const done: Greeting = { _tag: "Done" }
+
+export class Outbox implements Writer {
+  private readonly stream: Tcp.TcpStream
+  private readonly options: OutboxOptions
+  /** Lines have their `SEQ`. */
+  withSeq = false
+  /** What is for this client alone, or was said in a room before it left, and is not written yet. */
+  private own = ""
+  private isMarked = false
+  private greeting: Greeting = done
+  private room: Room | undefined
+  /** Its first line in the batch of its room. */
+  private from = 0
+  private isGivenUp = false
+
+  constructor(stream: Tcp.TcpStream, options: OutboxOptions) {
+    this.stream = stream
+    this.options = options
+  }
+
+  /** A line for this client alone, that does not belong to the chat: an answer, an error. */
+  write(line: string): void {
+    this.own += `${line}\n`
+    this.mark()
+  }
+
+  /** A line of the chat for this client alone. It comes behind what was said in the room before. */
+  whisper(line: string, seq: string): void {
+    this.settle()
+    this.write(this.withSeq ? Protocol.seq(seq, line) : line)
+  }
+
+  private mark(): void {
+    if (this.isMarked || this.greeting !== done) return
+    this.isMarked = true
+    this.options.turn.user(this)
+  }
+
+  /** From now on it hears what is said in a room. */
+  enter(room: Room): void {
+    this.leaveRoom()
+    this.room = room
+    this.from = room.batch.length
+    room.add(this)
+  }
+
+  leaveRoom(): void {
+    this.settle()
+    this.room?.remove(this)
+    this.room = undefined
+  }
+
+  /** Everything that comes from now on waits for `greet`. */
+  awaitGreeting(): void {
+    this.greeting = { _tag: "Awaited", before: this.own }
+    this.own = ""
+  }
+
+  greet(lines: ReadonlyArray<string>): void {
+    const before = this.greeting._tag === "Awaited" ? this.greeting.before : ""
+    this.own = before + lines.map((line) => `${line}\n`).join("") + this.own
+    this.greeting = done
+    this.mark()
+  }
+
+  /** Takes over what was said in the room, so that something else can come behind it. */
+  private settle(): void {
+    if (this.room === undefined) return
+    const { batch } = this.room
+    this.own += this.textOf(batch)
+    this.from = batch.length
+    if (this.own !== "") this.mark()
+  }
+
+  private textOf(batch: Batch): string {
+    if (this.from === batch.length) return ""
+    this.options.stats.linesOut += batch.length - this.from
+    return batch.textFrom(this.from, this.withSeq, this.options.echo ? undefined : this)
+  }
+
+  /** The turn of its room is over. */
+  deliver(batch: Batch): void {
+    const { from } = this
+    if (this.greeting !== done || (!this.options.echo && batch.isBy(this))) {
+      this.own += this.textOf(batch)
+      this.from = 0
+      if (this.own !== "") this.mark()
+      return
+    }
+    this.from = 0
+    if (from === batch.length) return
+    this.options.stats.linesOut += batch.length - from
+    const bytes = batch.bytesFrom(from, this.withSeq)
+    if (this.own === "") return this.send(bytes)
+    // One write is cheaper than two, also with the copy.
+    const own = this.own
+    this.own = ""
+    this.send(Buffer.concat([Buffer.from(own), bytes]))
+  }
+
+  flush(): void {
+    this.isMarked = false
+    if (this.own === "" || this.greeting !== done) return
+    const own = this.own
+    this.own = ""
+    this.send(own)
+  }
+
+  /** Writes what there is, also an answer to somebody who never got a greeting. */
+  flushNow(): void {
+    if (this.greeting !== done) this.greet([])
+    this.flush()
+  }
+
+  private send(data: Uint8Array | string): void {
+    if (this.isGivenUp) return
+    // `undefined`: the connection is gone. Whoever receives from it learns why.
+    const unsent = this.stream.offerUnsafe(data)
+    if (unsent === undefined || unsent === 0) return
+    const { maxBytes, onSlow, stats } = this.options
+    if (unsent > stats.outboxPeak) stats.outboxPeak = unsent
+    if (unsent <= maxBytes) return
+    this.isGivenUp = true
+    onSlow()
+  }
+
+  /** The last line, also for a client that was given up. */
+  farewell(line: string): void {
+    this.leaveRoom()
+    if (!this.isGivenUp) {
+      this.write(line)
+      this.flushNow()
+    } else this.stream.offerUnsafe(`${line}\n`)
+    this.isGivenUp = true
+  }
+}

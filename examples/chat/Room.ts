@@ -1,0 +1,43 @@
+/** The receivers of one room at this process. All that is said in a turn is written once to each, at its end. */
+import { Batch } from "./Batch.ts"
+import type { Outbox } from "./Outbox.ts"
+import type { Turn, Writer } from "./Turn.ts"
+
+export class Room implements Writer {
+  readonly name: string
+  private readonly turn: Turn
+  private readonly members = new Set<Outbox>()
+  /** What was said in this turn. */
+  batch = new Batch()
+
+  constructor(name: string, turn: Turn) {
+    this.name = name
+    this.turn = turn
+  }
+
+  get size(): number {
+    return this.members.size
+  }
+
+  /** Somebody comes in: hears what is said from now on. */
+  add(member: Outbox): void {
+    this.members.add(member)
+  }
+
+  remove(member: Outbox): void {
+    this.members.delete(member)
+  }
+
+  say(line: string, seq: string, author: Outbox | undefined): void {
+    if (this.members.size === 0) return
+    this.batch.add(line, seq, author)
+    if (this.batch.length === 1) this.turn.room(this)
+  }
+
+  flush(): void {
+    const { batch } = this
+    // First of all: what is said while it is written belongs to the next turn.
+    this.batch = new Batch()
+    for (const member of this.members) member.deliver(batch)
+  }
+}

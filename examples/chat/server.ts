@@ -1,0 +1,44 @@
+/**
+ * A chat server: users with names, rooms, private messages, and a way back after a lost connection.
+ *
+ * Run it:        npm run example -- examples/chat/server.ts
+ * Talk to it:    npm run example -- examples/chat/client.ts       (in a second terminal, and a third)
+ * By hand:       nc 127.0.0.1 8000, then type: CONNECT yourname
+ * Stop it:       Ctrl-C in the first terminal
+ *
+ * Then try:
+ *   1. --idle-timeout 10s, and a client that says nothing. What do the others hear?
+ *   2. --flood-limit 3/10s, and talk fast.
+ *   3. Stop a client with Ctrl-Z, let another one talk a lot, and look at /stats.
+ */
+import { Main } from "effect-nursery/node"
+import { Effect } from "effect"
+import { announce, optionsFrom, orSayWhy } from "../support/server.ts"
+import { chatServer } from "./ChatServer.ts"
+import { logger } from "./Log.ts"
+import { settings } from "./Options.ts"
+
+const { log, "no-echo": noEcho, ...values } = optionsFrom({
+  name: "chat server",
+  file: "examples/chat/server.ts",
+  does: "lets its users talk to each other (the protocol: examples/chat/PROTOCOL.md)",
+  port: 8000
+}, settings)
+
+const server = chatServer({
+  host: values.host,
+  port: values.port,
+  connectTimeout: values["connect-timeout"],
+  idleTimeout: values["idle-timeout"],
+  floodLimit: values["flood-limit"],
+  maxLine: values["max-line"],
+  outbox: values.outbox,
+  maxUsers: values["max-users"],
+  maxConnections: values["max-connections"],
+  history: values.history,
+  resumeFor: values["resume-for"],
+  resumeBuffer: values["resume-buffer"],
+  echo: !noEcho
+})
+
+Main.run(server(announce("chat server")).pipe(Effect.catchTag("Unavailable", Effect.die), orSayWhy(values), Effect.provide(logger(log))))
