@@ -1,6 +1,7 @@
 import type { Case } from "../harness/Case.ts"
 import { cancel } from "./cancel.ts"
 import { channel0, channel1024 } from "./channel.ts"
+import { chat } from "./chat.ts"
 import { echo } from "./echo.ts"
 import { explore } from "./explore.ts"
 import { gather, gatherBounded } from "./gather.ts"
@@ -33,5 +34,6 @@ export const cases: ReadonlyArray<Case> = [
   ...recorder,
   ...thread,
   ...echo,
-  ...webSocket
+  ...webSocket,
+  ...chat
 ]
