@@ -12,7 +12,7 @@
  *   2. Let two of the three fail (`/status/503` in place of `/delay/10`). How many errors come out, and why?
  *   3. Put `Effect.ensuring(Console.log("cleanup"))` behind the slow request. When does it run?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect } from "effect"
 import { Failures, Nursery, Tasks } from "effect-nursery"
 import { Main } from "effect-nursery/node"

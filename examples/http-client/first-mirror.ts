@@ -12,7 +12,7 @@
  *   2. Put Lima first. How many mirrors are asked?
  *   3. Use `Tasks.firstCompleted`. Who wins now, and would you want that?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect } from "effect"
 import { Failures, Nursery, Tasks } from "effect-nursery"
 import { Main } from "effect-nursery/node"

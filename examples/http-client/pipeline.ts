@@ -11,7 +11,7 @@
  *   2. A channel of 0: fetching hands over each item itself. What is the time now?
  *   3. Let one item fail (`/status/404` in the list). Which items are still processed?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect, Stream } from "effect"
 import { MemoryChannel, Nursery, Timeout } from "effect-nursery"
 import { Main } from "effect-nursery/node"

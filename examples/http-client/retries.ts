@@ -12,7 +12,7 @@
  *   2. Take `HttpClient.filterStatusOk` away and `retryOn` too. Responses are tried again now as well as errors.
  *   3. Take the limit of one try away. What is the slow server given now, and how often is it asked?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect, Schedule, Schema } from "effect"
 import { Failures, Nursery, Tasks, Timeout } from "effect-nursery"
 import { Main } from "effect-nursery/node"

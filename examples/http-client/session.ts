@@ -12,7 +12,7 @@
  *   2. Take the reading of the body away (`const bytes = 0`). How far does the program get with `--at-once 1`, and why?
  *   3. Give it a URL at which nobody listens, such as http://127.0.0.1:1/. What becomes of the other pages?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect, Stream } from "effect"
 import { Nursery, Tasks, Timeout } from "effect-nursery"
 import { Main } from "effect-nursery/node"

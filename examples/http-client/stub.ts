@@ -12,7 +12,8 @@
  *   2. `curl http://127.0.0.1:8081/meet/2`: it waits until you do the same in a third terminal.
  *   3. Ctrl-C here while curl waits for `/delay/500`, and then for `/delay/5000`. Which one is answered?
  */
-import { NodeHttpServer, NodeHttpServerRequest } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Console, Effect } from "effect"
 import { CancelScope, Errors, type Watch } from "effect-nursery"
 import { Main } from "effect-nursery/node"

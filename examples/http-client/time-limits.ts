@@ -11,7 +11,7 @@
  *   2. Give `page` 600 milliseconds instead of 250. Which of the parts come now?
  *   3. Use `Timeout.failAfter` in `orDefault`. Where does the error go, and what becomes of the lines below?
  */
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, type Duration, Effect, Option } from "effect"
 import { Nursery, Tasks, Timeout } from "effect-nursery"
 import { Main } from "effect-nursery/node"
