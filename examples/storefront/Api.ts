@@ -1,0 +1,13 @@
+/**
+ * The contract: every endpoint with the form of its requests and answers. The server, its OpenAPI document and the typed
+ * client are all made of it.
+ */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { BasicsGroup } from "./basics/BasicsApi.ts"
+import { BrandsGroup } from "./brands/BrandsApi.ts"
+
+export class Api extends HttpApi.make("storefront")
+  .add(BasicsGroup)
+  .add(BrandsGroup)
+  .annotateMerge(OpenApi.annotations({ title: "Storefront", version: "1.0.0", description: "A small shop." }))
+{}

@@ -1,0 +1,19 @@
+/**
+ * Work that goes on after the answer: tasks of the application, not of a request. They outlive the client that has asked
+ * for them, and are waited for when the application stops. A failure concerns nobody else; it is logged.
+ */
+import { Context, Effect } from "effect"
+import { Nursery } from "effect-nursery"
+
+export class Background extends Context.Service<Background, {
+  /** Starts a task with the services of the caller. It fails with nothing: what can go wrong in it is logged. */
+  readonly start: <A, E, R>(task: Effect.Effect<A, E, R>, options: { readonly name: string }) => Effect.Effect<void, never, R>
+}>()("storefront/Background") {}
+
+/** Opens the nursery of the background for the time of `body`. */
+export const open = <A, E, R>(body: (background: Background["Service"]) => Effect.Effect<A, E, R>) =>
+  Nursery.supervised(
+    (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(Effect.orDie(task), { name })) }),
+    (cause, task) => Effect.logError(`the background task "${task.name}" has failed`, cause),
+    { name: "background" }
+  )

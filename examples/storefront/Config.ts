@@ -1,0 +1,150 @@
+/**
+ * What the application is told from outside: options of the command line, then the environment, then a file `.env`.
+ *
+ * Secrets are `Redacted`: whoever prints the configuration prints `<redacted>`.
+ */
+import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Schema, SchemaIssue } from "effect"
+import * as fs from "node:fs"
+import { parseArgs, parseEnv } from "node:util"
+
+export interface StorefrontConfig {
+  readonly host: string
+  readonly port: number
+  /** PostgreSQL. Without it, an embedded one. */
+  readonly databaseUrl: Option.Option<Redacted.Redacted>
+  /** Where the embedded database keeps its files. Without it, in memory: gone at the end. */
+  readonly dataDir: Option.Option<string>
+  /** For the cache. Without it, in memory. */
+  readonly redisUrl: Option.Option<Redacted.Redacted>
+  /** Connections to the database, at most. */
+  readonly poolSize: number
+  /** A query that runs longer is ended by the database. */
+  readonly statementTimeout: Duration.Duration
+  /** Larger bodies of requests are refused. */
+  readonly maxBodyBytes: number
+  /** A line for each request. It costs as much as a small request itself. */
+  readonly accessLog: boolean
+  readonly logFormat: "json" | "pretty"
+  /** How long requests have to end when the program is asked to stop. */
+  readonly grace: Duration.Duration
+}
+
+const postgresUrl = Config.Redacted("DATABASE_URL").pipe(
+  Config.mapEffect((url) => isUrl(Redacted.value(url), ["postgres:", "postgresql:"]) ? Effect.succeed(url) : wrongUrl("DATABASE_URL", "postgres://user:password@host:5432/name"))
+)
+
+const redisUrl = Config.Redacted("REDIS_URL").pipe(
+  Config.mapEffect((url) => isUrl(Redacted.value(url), ["redis:", "rediss:"]) ? Effect.succeed(url) : wrongUrl("REDIS_URL", "redis://host:6379"))
+)
+
+/** One line per name: where it is read, and what it is without it. */
+const config: Config.Config<StorefrontConfig> = Config.all({
+  host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
+  port: Config.schema(portSchema(), "PORT").pipe(Config.withDefault(8080)),
+  databaseUrl: Config.option(postgresUrl),
+  dataDir: Config.option(Config.NonEmptyString("DATA_DIR")),
+  redisUrl: Config.option(redisUrl),
+  poolSize: Config.schema(intBetween(1, 100), "POOL_SIZE").pipe(Config.withDefault(6)),
+  statementTimeout: Config.Duration("STATEMENT_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
+  maxBodyBytes: Config.schema(intBetween(1024, 64 * 1024 * 1024), "MAX_BODY_BYTES").pipe(Config.withDefault(1024 * 1024)),
+  accessLog: Config.Boolean("ACCESS_LOG").pipe(Config.withDefault(false)),
+  logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
+  grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5)))
+})
+
+/** The names of the environment, and the options of the command line that stand for them. */
+const options = { host: "HOST", port: "PORT", "data-dir": "DATA_DIR" } as const
+
+export const help = `Usage: npm run example -- examples/storefront/main.ts [--host HOST] [--port PORT] [--data-dir FOLDER]
+
+A small shop: an HTTP application on PostgreSQL.
+
+  --host HOST        where to listen (127.0.0.1; 0.0.0.0 is every network of this machine)
+  --port PORT        at which port (8080; 0 is any free one)
+  --data-dir FOLDER  where the embedded database keeps its files (none: in memory, gone at the end)
+  --help             print this
+
+The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and more:
+
+  DATABASE_URL       postgres://user:password@host:5432/name, in place of the embedded database
+  REDIS_URL          redis://host:6379, for the cache; in memory without it
+  POOL_SIZE          connections to the database, at most (6)
+  STATEMENT_TIMEOUT  how long a query may run ("10 seconds")
+  MAX_BODY_BYTES     how large the body of a request may be (1048576)
+  ACCESS_LOG         a line for each request (false)
+  LOG_FORMAT         json or pretty (json)
+  GRACE              how long requests have to end when it stops ("5 seconds")
+
+Ctrl-C or SIGTERM stops it.`
+
+/** What the program should do, after a look at its command line. */
+export type Asked =
+  | { readonly _tag: "Run"; readonly config: StorefrontConfig }
+  | { readonly _tag: "Help" }
+  /** One line that says what is wrong. */
+  | { readonly _tag: "Mistake"; readonly why: string }
+
+export const read = (
+  args: ReadonlyArray<string> = process.argv.slice(2),
+  env: Readonly<Record<string, string | undefined>> = { ...dotEnv(), ...process.env }
+): Asked => {
+  const record: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== "") record[name] = value
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { host: { type: "string" }, port: { type: "string" }, "data-dir": { type: "string" }, help: { type: "boolean" } }
+    })
+    if (values.help === true) return { _tag: "Help" }
+    for (const [option, name] of Object.entries(options)) {
+      const value = values[option as keyof typeof options]
+      if (value !== undefined) record[name] = value
+    }
+  } catch (error) {
+    return { _tag: "Mistake", why: `${(error as Error).message} (see --help)` }
+  }
+  return Effect.runSync(Effect.match(config.parse(ConfigProvider.fromEnvRecord(record)), {
+    onSuccess: (config): Asked => ({ _tag: "Run", config }),
+    onFailure: (error): Asked => ({ _tag: "Mistake", why: `${inOneLine(error, record)} (see --help)` })
+  }))
+}
+
+/** The file is optional; what the environment says is stronger. */
+function dotEnv(): Readonly<Record<string, string | undefined>> {
+  try {
+    return parseEnv(fs.readFileSync(".env", "utf8"))
+  } catch {
+    return {}
+  }
+}
+
+const secrets = new Set(["DATABASE_URL", "REDIS_URL"])
+
+const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** `PORT: expected …, got "http"`. The value of a secret is not repeated. */
+const inOneLine = (error: Config.ConfigError, record: Readonly<Record<string, string>>): string => {
+  if (!Schema.isSchemaError(error.cause)) return error.message
+  const [issue] = formatIssues(error.cause.issue).issues
+  const name = String(issue?.path?.[0] ?? "")
+  const message = (issue?.message ?? "is not valid").replace(/^Expected/, "expected").replaceAll(/\s+/g, " ")
+  if (name === "") return message
+  return secrets.has(name) || record[name] === undefined ? `${name}: ${message}` : `${name}: ${message}, got ${JSON.stringify(record[name])}`
+}
+
+const wrongUrl = (name: string, like: string): Effect.Effect<never, Config.ConfigError> =>
+  Effect.fail(new Config.ConfigError(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `${name}: expected an address like ${like}` }))))
+
+const isUrl = (text: string, protocols: ReadonlyArray<string>): boolean =>
+  URL.canParse(text) && protocols.includes(new URL(text).protocol)
+
+function intBetween(minimum: number, maximum: number) {
+  return Schema.NumberFromString.check(
+    Schema.isInt(),
+    Schema.isBetween({ minimum, maximum }, { expected: `a whole number from ${minimum} to ${maximum}` })
+  )
+}
+
+function portSchema() {
+  return intBetween(0, 65535)
+}

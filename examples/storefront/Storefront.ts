@@ -1,0 +1,61 @@
+/**
+ * The application as one block: its database, its background and its server are tasks of one nursery, so that none of
+ * them outlives the others, and the program ends when the last one has.
+ */
+import { NodeHttpPlatform, NodeServices } from "@effect/platform-node"
+import { ByteSize, Duration, Effect, Layer } from "effect"
+import { Nursery } from "effect-nursery"
+import { Etag, HttpIncomingMessage, HttpRouter } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Api } from "./Api.ts"
+import * as Background from "./Background.ts"
+import { BasicsRoutes, hello, Shared } from "./basics/BasicsRoutes.ts"
+import { Brands } from "./brands/Brands.ts"
+import { BrandsRoutes } from "./brands/BrandsRoutes.ts"
+import type { StorefrontConfig } from "./Config.ts"
+import * as Database from "./database/Database.ts"
+import { withAnswerForFaults } from "./http/Faults.ts"
+import * as HttpServer from "./http/HttpServer.ts"
+import { IndexPage } from "./http/IndexPage.ts"
+import { toHttpEffect } from "./http/Router.ts"
+import { StaticRoutes } from "./http/StaticRoutes.ts"
+
+/** What handlers need: a service for each noun. */
+const Services = Layer.mergeAll(Brands.layer, Layer.succeed(Shared, { key: "value" }))
+
+/** The handlers of each group of the contract, and pages that are no part of it. */
+const Groups = Layer.mergeAll(BasicsRoutes, BrandsRoutes).pipe(Layer.provide(Services))
+
+export const Routes = Layer.mergeAll(
+  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Groups)),
+  IndexPage
+)
+
+/** What Effect's routes need of the platform: files, paths, tags. */
+const Platform = Layer.mergeAll(NodeHttpPlatform.layer, Etag.layer).pipe(Layer.provideMerge(NodeServices.layer))
+
+/** Serves until it is asked to stop. A task for `nursery.start`: it says where it listens as soon as it does. */
+export const serve = (config: StorefrontConfig) => (started: (place: HttpServer.Place) => Effect.Effect<void>) =>
+  Nursery.open((n) =>
+    Effect.gen(function*() {
+      // A service: it is there for the others, and is cancelled when they have ended.
+      const database = yield* n.start(Database.run(config), { name: "database", service: true })
+      yield* Background.open((background) =>
+        Effect.scoped(Effect.gen(function*() {
+          const app = yield* toHttpEffect(Routes).pipe(
+            Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true }),
+            Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
+          )
+          yield* HttpServer.serve(limited(withAnswerForFaults(app), config), {
+            host: config.host,
+            port: config.port,
+            staticRoutes: new StaticRoutes({ "/hello": hello }),
+            headersTimeout: Duration.seconds(10),
+            requestTimeout: Duration.seconds(30)
+          })(started)
+        }))
+      )
+    }), { name: "storefront" })
+
+const limited = <A, E, R>(app: Effect.Effect<A, E, R>, { maxBodyBytes }: StorefrontConfig) =>
+  Effect.provideService(app, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))

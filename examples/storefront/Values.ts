@@ -1,0 +1,20 @@
+/** The values that requests and answers are made of, each with what it may be. */
+import { Schema } from "effect"
+
+/** The number of a row: PostgreSQL's `int`, from 1. */
+export const Id = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2_147_483_647 }))
+
+/** PostgreSQL keeps no NUL in a text, and half of a surrogate pair is no character. */
+const storable = Schema.makeFilter<string>((text) => /\0|\p{Surrogate}/u.test(text) ? "a text of whole characters, without NUL" : undefined)
+
+/** A name as a person gives it. */
+export const Name = Schema.String.check(Schema.isNonEmpty(), Schema.isMaxLength(200), storable)
+
+/** A text that may be longer. */
+export const Text = Schema.String.check(Schema.isMaxLength(10_000), storable)
+
+/** How many rows a page of a list has. */
+export const Limit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
+
+/** `If-Match`, `If-None-Match`: one or more tags, or a star. */
+export const Tags = Schema.String.check(Schema.isMaxLength(1000))
