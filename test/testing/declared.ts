@@ -9,7 +9,7 @@ import * as path from "node:path"
 
 const root = path.resolve(import.meta.dirname, "../..")
 
-const floors = ["core", "node", "observe", "testing"]
+const floors = ["core", "net", "node", "observe", "testing"]
 
 const givesOne = /\b(?:Effect\.Effect|Stream\.Stream)</
 

@@ -1,42 +1,14 @@
-/**
- * For each operation of the table in docs/reference/Suspends.md: situations in which there is nothing to
- * wait for (`free`), and situations in which there is (`held`). Each runs the operation through `check`.
- */
+/** Situations for each operation of the table in docs/reference/Suspends.md. */
 import { Data, Effect, Stream } from "effect"
 import { Broadcast, CancelScope, CapacityLimiter, Event, Failures, MemoryChannel, Nursery, Tasks, TaskTree, Timeout, Watch } from "effect-nursery"
 import { LoopWatch, Thread } from "effect-nursery/node"
 import { CancelReport, Instrument, Metrics, Spans, Timeline } from "effect-nursery/observe"
 import { MemoryStream, Sequencer, SimulatedNetwork, StreamKit, Suspends, VirtualClock } from "effect-nursery/testing"
-
-export type Check = <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
-type Situation = (check: Check) => Effect.Effect<unknown, unknown, any>
-
-export interface Situations {
-  readonly free?: ReadonlyArray<Situation>
-  readonly held?: ReadonlyArray<Situation>
-}
-
-const gen = (body: (check: Check) => Generator<Effect.Effect<any, any, any>, unknown, any>): Situation => (check) =>
-  Effect.gen(() => body(check))
-
-/** Runs `others` as soon as the operation lets others run. */
-const beside = (others: Effect.Effect<unknown, any, any>, self: Effect.Effect<unknown, any, any>): Effect.Effect<unknown, any, any> =>
-  Nursery.open((n) => Effect.andThen(n.startSoon(others), self))
-
-const pause = Effect.sleep(1)
-const ready = Effect.succeed("ready")
-
-/** An operation that runs an effect: it suspends as that one does. */
-const runs = (operator: (self: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>): Situations => ({
-  free: [(check) => check(operator(ready)), (check) => Effect.exit(check(operator(Effect.fail("no"))))],
-  held: [(check) => check(operator(pause))]
-})
+import { netSituations } from "./netOperations.ts"
+import { beside, type Check, gen, never, pause, ready, runs, type Situation, type Situations } from "./situation.ts"
 
 const simulated = (body: (network: SimulatedNetwork.SimulatedNetwork, check: Check) => Effect.Effect<unknown, unknown, any>): Situation => (check) =>
   Effect.flatMap(SimulatedNetwork.make(), (network) => body(network, check))
-
-const never = (...free: ReadonlyArray<Situation>): Situations => ({ free })
 
 class Refused extends Data.TaggedError("Refused")<{}> {}
 const refused: Effect.Effect<void, Refused> = Effect.fail(new Refused())
@@ -445,6 +417,8 @@ export const situations: Readonly<Record<string, Situations>> = {
       yield* beside(count.set(1), check(Stream.runDrain(Stream.take(count.changes, 2))))
     })]
   },
+
+  ...netSituations,
 
   "Thread.Module.run": {
     held: [(check) => {
