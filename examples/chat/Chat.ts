@@ -36,7 +36,7 @@ export class Chat {
     this.bus = bus
     this.clock = clock
     this.stats = new Stats(clock.currentTimeMillisUnsafe())
-    this.turn = new Turn()
+    this.turn = new Turn(clock)
     this.connecting = new Deadlines(options.connectTimeout, clock)
     this.idle = new Deadlines(options.idleTimeout, clock)
     this.away = new Deadlines(options.resumeFor, clock)
@@ -67,9 +67,11 @@ export class Chat {
   private happened(stored: Stored): void {
     const { event, seq } = stored
     this.follow(event, seq)
+    const isSaid = event._tag === "Said" || event._tag === "Acted"
     const author = this.users.get(event.token)?.outbox
     for (const { line, room } of noticesOf(stored)) {
-      this.rooms.get(room)?.say(line, seq, event._tag === "Said" || event._tag === "Acted" ? author : undefined)
+      if (isSaid) this.rooms.get(room)?.say(line, seq, author)
+      else this.rooms.get(room)?.tell(line, seq)
     }
     if (event._tag === "Left" || event._tag === "Moved") this.forgetEmpty(event._tag === "Left" ? event.room : event.from)
   }

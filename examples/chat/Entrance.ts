@@ -34,9 +34,10 @@ const again = (session: Session, why: Protocol.Refusal): Effect.Effect<void> => 
 
 const grant = (session: Session, names: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.sync(() => {
-    for (const capability of Protocol.capabilities) if (names.includes(capability)) session.granted.add(capability)
+    const granted = Protocol.capabilities.filter((capability) => names.includes(capability))
+    session.granted = new Set(granted)
     session.outbox.withSeq = session.granted.has("resume")
-    session.outbox.write(Protocol.caps([...session.granted]))
+    session.outbox.write(Protocol.caps(granted))
   })
 
 const connect = (session: Session, text: string): Effect.Effect<void> =>

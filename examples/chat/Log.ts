@@ -1,10 +1,31 @@
 /** What the server writes to its log about users. Names are those of the chat, which have no line breaks. */
-import { Effect, type Layer, Logger } from "effect"
+import { Cause, Effect, Formatter, type Layer, Logger, References } from "effect"
+import { visible } from "./Protocol.ts"
 import type { Self, Session } from "./Session.ts"
 import type { LeaveReason } from "./Stats.ts"
 
-/** Lines for people, or for programs. */
-export const logger = (form: "pretty" | "json"): Layer.Layer<never> => Logger.layer([form === "json" ? Logger.consoleJson : Logger.consolePretty()])
+/** Such as `2026-11-21T16:42:06.408Z left user=Ada reason=quit`. What could be taken for something else is quoted. */
+const formatPretty = Logger.make(({ cause, date, fiber, logLevel, message }) => {
+  const words = (Array.isArray(message) ? message : [message]).map((part) => typeof part === "string" ? visible(part) : Formatter.format(part))
+  const facts = Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map(([key, value]) => `${key}=${quoted(String(value))}`)
+  const level = logLevel === "Info" ? [] : [logLevel.toUpperCase()]
+  const why = cause.reasons.length === 0 ? [] : [`\n${Cause.pretty(cause)}`]
+  return [date.toISOString(), ...level, ...words, ...facts, ...why].join(" ")
+})
+
+const quoted = (text: string): string => /^[^\s"=]+$/u.test(text) ? text : JSON.stringify(text)
+
+/** A line of the log may wait so long, so that a thousand users who come at once are one write. */
+const window = "100 millis"
+
+/** Lines for people, or for programs, on standard output. */
+export const logger = (form: "pretty" | "json"): Layer.Layer<never> =>
+  Logger.layer([
+    Logger.batched(form === "json" ? Logger.formatJson : formatPretty, {
+      window,
+      flush: (lines) => Effect.sync(() => void process.stdout.write(`${lines.join("\n")}\n`))
+    })
+  ])
 
 const peerOf = ({ stream: { peer } }: Session): string => peer.host.includes(":") ? `[${peer.host}]:${peer.port}` : `${peer.host}:${peer.port}`
 

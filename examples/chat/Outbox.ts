@@ -10,15 +10,24 @@ import type { Room } from "./Room.ts"
 import type { Stats } from "./Stats.ts"
 import type { Turn, Writer } from "./Turn.ts"
 
-export interface OutboxOptions {
-  /** So many bytes may wait for the client. */
-  readonly maxBytes: number
-  /** Whether it hears what it has said itself. */
-  readonly echo: boolean
+/** What all outboxes of a server have in common. */
+export interface OutboxHost {
+  readonly options: {
+    /** So many bytes may wait for a client. */
+    readonly outbox: number
+    /** Whether clients hear what they have said themselves. */
+    readonly echo: boolean
+  }
   readonly turn: Turn
   readonly stats: Stats
-  /** It has left more waiting than it may. Called once. */
-  readonly onSlow: () => void
+}
+
+/** Whose outbox it is. */
+export interface Owner {
+  readonly stream: Tcp.TcpStream
+  readonly chat: OutboxHost
+  /** The client has left more waiting than it may. Called once. */
+  isSlow(): void
 }
 
 /** While a user comes in, what the others say has to wait behind the greeting. */
@@ -27,8 +36,7 @@ type Greeting = { readonly _tag: "Done" } | { readonly _tag: "Awaited"; readonly
 const done: Greeting = { _tag: "Done" }
 
 export class Outbox implements Writer {
-  private readonly stream: Tcp.TcpStream
-  private readonly options: OutboxOptions
+  private readonly owner: Owner
   /** Lines have their `SEQ`. */
   withSeq = false
   /** What is for this client alone, or was said in a room before it left, and is not written yet. */
@@ -40,9 +48,8 @@ export class Outbox implements Writer {
   private from = 0
   private isGivenUp = false
 
-  constructor(stream: Tcp.TcpStream, options: OutboxOptions) {
-    this.stream = stream
-    this.options = options
+  constructor(owner: Owner) {
+    this.owner = owner
   }
 
   /** A line for this client alone, that does not belong to the chat: an answer, an error. */
@@ -60,7 +67,7 @@ export class Outbox implements Writer {
   private mark(): void {
     if (this.isMarked || this.greeting !== done) return
     this.isMarked = true
-    this.options.turn.user(this)
+    this.owner.chat.turn.user(this)
   }
 
   /** From now on it hears what is said in a room. */
@@ -101,14 +108,14 @@ export class Outbox implements Writer {
 
   private textOf(batch: Batch): string {
     if (this.from === batch.length) return ""
-    this.options.stats.linesOut += batch.length - this.from
-    return batch.textFrom(this.from, this.withSeq, this.options.echo ? undefined : this)
+    this.owner.chat.stats.linesOut += batch.length - this.from
+    return batch.textFrom(this.from, this.withSeq, this.owner.chat.options.echo ? undefined : this)
   }
 
   /** The turn of its room is over. */
   deliver(batch: Batch): void {
     const { from } = this
-    if (this.greeting !== done || (!this.options.echo && batch.isBy(this))) {
+    if (this.greeting !== done || (!this.owner.chat.options.echo && batch.isBy(this))) {
       this.own += this.textOf(batch)
       this.from = 0
       if (this.own !== "") this.mark()
@@ -116,7 +123,7 @@ export class Outbox implements Writer {
     }
     this.from = 0
     if (from === batch.length) return
-    this.options.stats.linesOut += batch.length - from
+    this.owner.chat.stats.linesOut += batch.length - from
     const bytes = batch.bytesFrom(from, this.withSeq)
     if (this.own === "") return this.send(bytes)
     // One write is cheaper than two, also with the copy.
@@ -142,13 +149,13 @@ export class Outbox implements Writer {
   private send(data: Uint8Array | string): void {
     if (this.isGivenUp) return
     // `undefined`: the connection is gone. Whoever receives from it learns why.
-    const unsent = this.stream.offerUnsafe(data)
+    const unsent = this.owner.stream.offerUnsafe(data)
     if (unsent === undefined || unsent === 0) return
-    const { maxBytes, onSlow, stats } = this.options
+    const { options, stats } = this.owner.chat
     if (unsent > stats.outboxPeak) stats.outboxPeak = unsent
-    if (unsent <= maxBytes) return
+    if (unsent <= options.outbox) return
     this.isGivenUp = true
-    onSlow()
+    this.owner.isSlow()
   }
 
   /** The last line, also for a client that was given up. */
@@ -157,7 +164,7 @@ export class Outbox implements Writer {
     if (!this.isGivenUp) {
       this.write(line)
       this.flushNow()
-    } else this.stream.offerUnsafe(`${line}\n`)
+    } else this.owner.stream.offerUnsafe(`${line}\n`)
     this.isGivenUp = true
   }
 }

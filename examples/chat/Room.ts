@@ -9,6 +9,8 @@ export class Room implements Writer {
   private readonly members = new Set<Outbox>()
   /** What was said in this turn. */
   batch = new Batch()
+  /** It will be written at the end of this turn. */
+  private isMarked = false
 
   constructor(name: string, turn: Turn) {
     this.name = name
@@ -28,14 +30,26 @@ export class Room implements Writer {
     this.members.delete(member)
   }
 
+  /** Somebody says something: it is written at the end of this turn. */
   say(line: string, seq: string, author: Outbox | undefined): void {
     if (this.members.size === 0) return
     this.batch.add(line, seq, author)
-    if (this.batch.length === 1) this.turn.room(this)
+    if (this.isMarked) return
+    this.isMarked = true
+    this.turn.room(this)
+  }
+
+  /** Somebody has come or gone: that can wait a little. */
+  tell(line: string, seq: string): void {
+    if (this.members.size === 0) return
+    this.batch.add(line, seq, undefined)
+    if (!this.isMarked) this.turn.news(this)
   }
 
   flush(): void {
     const { batch } = this
+    this.isMarked = false
+    if (batch.length === 0) return
     // First of all: what is said while it is written belongs to the next turn.
     this.batch = new Batch()
     for (const member of this.members) member.deliver(batch)

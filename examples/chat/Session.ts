@@ -19,12 +19,14 @@ export interface Self {
   readonly name: string
 }
 
+const nothing: ReadonlySet<Protocol.Capability> = new Set()
+
 export class Session {
   readonly chat: Chat
   readonly stream: Tcp.TcpStream
   readonly outbox: Outbox
   /** What the client has asked for with CAPS. */
-  readonly granted = new Set<Protocol.Capability>()
+  granted: ReadonlySet<Protocol.Capability> = nothing
   private readonly lines: LineReader
   private readonly flood: FloodLimit | undefined
   /** Lines of the chunk in hand that were too many. */
@@ -35,14 +37,12 @@ export class Session {
   private leaving: LeaveReason | undefined
 
   constructor(chat: Chat, stream: Tcp.TcpStream) {
-    const { echo, floodLimit, maxLine, outbox: maxBytes } = chat.options
+    const { floodLimit, maxLine } = chat.options
     this.chat = chat
     this.stream = stream
     this.lines = new LineReader(maxLine)
     this.flood = floodLimit === undefined ? undefined : new FloodLimit(floodLimit, chat.now)
-    // Whoever writes to a room finds that somebody is slow, and goes on with the others first.
-    const onSlow = () => chat.turn.after(this.drop(Protocol.refusal("slow", `more than ${maxBytes} bytes wait for you`), "slow"))
-    this.outbox = new Outbox(stream, { maxBytes, echo, turn: chat.turn, stats: chat.stats, onSlow })
+    this.outbox = new Outbox(this)
   }
 
   /** The whole conversation. It ends when either side ends it, and the connection is closed then. */
@@ -86,7 +86,7 @@ export class Session {
     // Half a line counts, too: whoever types slowly is there.
     if (this.self !== undefined) this.chat.idle.start(this)
     const lines = this.lines.read(bytes)
-    return lines.length === 0 ? Effect.void : Effect.andThen(this.handle(lines, 0), this.tellFlood)
+    return lines.length === 0 ? Effect.void : this.handle(lines, 0)
   }
 
   /** Lines in their order. What is merely said is said together; with anything else the lines behind it wait. */
@@ -98,6 +98,7 @@ export class Session {
       const rest = Effect.andThen(act, Effect.suspend(() => this.handle(lines, i + 1)))
       return said.length === 0 ? rest : Effect.andThen(this.say(said), rest)
     }
+    if (this.flooded > 0) this.tellFlood()
     return said.length === 0 ? Effect.void : this.say(said)
   }
 
@@ -143,11 +144,10 @@ export class Session {
   }
 
   // One answer for many lines: it must not cost more to refuse them than to say them.
-  private readonly tellFlood = Effect.sync(() => {
-    if (this.flooded === 0) return
+  private tellFlood(): void {
     this.refuse(Protocol.refusal("flood", `${this.flooded} ${this.flooded === 1 ? "line was" : "lines were"} not said: ${this.flood!.words}`))
     this.flooded = 0
-  })
+  }
 
   // --- the end ---
 
@@ -166,6 +166,12 @@ export class Session {
       // Wakes whoever receives here.
       return this.stream.endInput
     })
+  }
+
+  /** Whoever writes to a room has found that this one is slow, and goes on with the others first. */
+  isSlow(): void {
+    const { options, turn } = this.chat
+    turn.after(this.drop(Protocol.refusal("slow", `more than ${options.outbox} bytes were waiting for you`), "slow"))
   }
 
   /** The user goes on over another connection. */

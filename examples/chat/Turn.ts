@@ -4,62 +4,82 @@
  * A hundred lines may come from ten users in one turn. If each were written to a thousand receivers at once, that would
  * be a hundred thousand writes. So lines only mark who has something to write, and one task, woken by the first mark,
  * takes its turn after those who are being read from now.
+ *
+ * News of who comes and goes can wait a little longer: when a thousand users come back after a lost network, the system
+ * hands them over one in a turn. So after rooms were written, news waits for ten milliseconds, or until somebody says
+ * something, which takes it along. On a quiet server it does not wait.
  */
-import { Effect } from "effect"
+import { type Clock, Duration, Effect } from "effect"
 
 /** Something that has output for its receivers. */
 export interface Writer {
-  /** Writes it. Whoever turns out to be too slow is told to `turn.after`. */
+  /** Writes what it has, if it has anything. */
   flush(): void
 }
 
+/** How long news may wait, so that one write tells many. */
+const pauseMillis = 10
+
 export class Turn {
+  private readonly clock: Clock.Clock
   private rooms: Array<Writer> = []
   private users: Array<Writer> = []
   private afterwards: Array<Effect.Effect<void>> = []
-  private wake: (() => void) | undefined
+  private readonly patient = new Set<Writer>()
+  /** When rooms were written last. */
+  private roomsAt = -Infinity
+  private wakeWriting: (() => void) | undefined
+  private wakeNews: (() => void) | undefined
 
-  /** Marks a room: it has lines for many. A writer marks itself once until it is flushed. */
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+  }
+
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  /** A room has lines for many. */
   room(writer: Writer): void {
     this.rooms.push(writer)
-    this.wake?.()
+    this.wakeWriting?.()
   }
 
-  /** Marks a user who has lines of their own. Rooms come first: they take those lines along. */
+  /** A room has news, which can wait. */
+  news(writer: Writer): void {
+    this.patient.add(writer)
+    this.wakeNews?.()
+  }
+
+  /** A user has lines of their own. Rooms are written first: they take those lines along. */
   user(writer: Writer): void {
     this.users.push(writer)
-    this.wake?.()
+    this.wakeWriting?.()
   }
 
-  /** To be done when everything is written: nothing may come or go in the middle of it. */
+  /** To be done when everything is written: nobody may come or go in the middle of it. */
   after(effect: Effect.Effect<void>): void {
     this.afterwards.push(effect)
-    this.wake?.()
+    this.wakeWriting?.()
   }
 
   /** Writes what is marked. */
-  flush(): void {
+  private flush(): void {
     const { rooms, users } = this
     this.rooms = []
     this.users = []
-    for (const room of rooms) room.flush()
+    for (const room of rooms) {
+      this.patient.delete(room)
+      room.flush()
+    }
+    if (rooms.length > 0) this.roomsAt = this.now
     for (const user of users) user.flush()
   }
 
-  private get isIdle(): boolean {
-    return this.rooms.length === 0 && this.users.length === 0 && this.afterwards.length === 0
-  }
-
-  private readonly untilMarked = Effect.callback<void>((resume) => {
-    if (!this.isIdle) return resume(Effect.void)
-    this.wake = () => {
-      this.wake = undefined
-      resume(Effect.void)
-    }
-    return Effect.sync(() => {
-      this.wake = undefined
-    })
-  })
+  private readonly untilMarked = until(
+    () => this.rooms.length > 0 || this.users.length > 0 || this.afterwards.length > 0,
+    (wake) => this.wakeWriting = wake
+  )
 
   private readonly written = Effect.suspend(() => {
     this.flush()
@@ -73,7 +93,7 @@ export class Turn {
    * The task that writes, for ever, and does something more at the end of each turn. `yieldNow` lets everybody be read
    * first who has sent something in this turn.
    */
-  run(finish: Effect.Effect<void>): Effect.Effect<never> {
+  write(finish: Effect.Effect<void>): Effect.Effect<never> {
     return this.untilMarked.pipe(
       Effect.andThen(Effect.yieldNow),
       Effect.andThen(this.written),
@@ -81,4 +101,34 @@ export class Turn {
       Effect.forever({ disableYield: true })
     )
   }
+
+  private readonly untilNews = until(() => this.patient.size > 0, (wake) => this.wakeNews = wake)
+
+  private readonly pause = Effect.suspend(() => {
+    const millis = this.roomsAt + pauseMillis - this.now
+    return millis > 0 ? Effect.sleep(Duration.millis(millis)) : Effect.void
+  })
+
+  private readonly urge = Effect.sync(() => {
+    for (const room of this.patient) this.room(room)
+    this.patient.clear()
+  })
+
+  /** The task that lets news wait, for ever. */
+  readonly watchNews: Effect.Effect<never> = this.untilNews.pipe(
+    Effect.andThen(this.pause),
+    Effect.andThen(this.urge),
+    Effect.forever({ disableYield: true })
+  )
 }
+
+/** Waits until something is so. Who makes it so calls what `setWake` was given last. */
+const until = (isSo: () => boolean, setWake: (wake: (() => void) | undefined) => void): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (isSo()) return resume(Effect.void)
+    setWake(() => {
+      setWake(undefined)
+      resume(Effect.void)
+    })
+    return Effect.sync(() => setWake(undefined))
+  })
