@@ -3,7 +3,7 @@
  *
  * Secrets are `Redacted`: whoever prints the configuration prints `<redacted>`.
  */
-import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Schema, SchemaIssue } from "effect"
+import { Config, ConfigProvider, Duration, Effect, type Option, Redacted, Schema, SchemaIssue } from "effect"
 import * as fs from "node:fs"
 import { parseArgs, parseEnv } from "node:util"
 
@@ -27,6 +27,9 @@ export interface StorefrontConfig {
   readonly logFormat: "json" | "pretty"
   /** How long requests have to end when the program is asked to stop. */
   readonly grace: Duration.Duration
+  /** How long a client may take to send the head of a request, and how long for the whole of it. */
+  readonly headersTimeout: Duration.Duration
+  readonly requestTimeout: Duration.Duration
 }
 
 const postgresUrl = Config.Redacted("DATABASE_URL").pipe(
@@ -49,7 +52,9 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   maxBodyBytes: Config.schema(intBetween(1024, 64 * 1024 * 1024), "MAX_BODY_BYTES").pipe(Config.withDefault(1024 * 1024)),
   accessLog: Config.Boolean("ACCESS_LOG").pipe(Config.withDefault(false)),
   logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
-  grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5)))
+  grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5))),
+  headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
+  requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30)))
 })
 
 /** The names of the environment, and the options of the command line that stand for them. */
@@ -74,6 +79,8 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
   ACCESS_LOG         a line for each request (false)
   LOG_FORMAT         json or pretty (json)
   GRACE              how long requests have to end when it stops ("5 seconds")
+  HEADERS_TIMEOUT    how long a client may take to send the head of a request ("10 seconds")
+  REQUEST_TIMEOUT    how long it may take for the whole of it ("30 seconds")
 
 Ctrl-C or SIGTERM stops it.`
 

@@ -3,7 +3,7 @@
  * them outlives the others, and the program ends when the last one has.
  */
 import { NodeHttpPlatform, NodeServices } from "@effect/platform-node"
-import { ByteSize, Duration, Effect, Layer } from "effect"
+import { ByteSize, Effect, Layer } from "effect"
 import { Nursery } from "effect-nursery"
 import { Etag, HttpIncomingMessage, HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -34,15 +34,18 @@ export const Routes = Layer.mergeAll(
 /** What Effect's routes need of the platform: files, paths, tags. */
 const Platform = Layer.mergeAll(NodeHttpPlatform.layer, Etag.layer).pipe(Layer.provideMerge(NodeServices.layer))
 
-/** Serves until it is asked to stop. A task for `nursery.start`: it says where it listens as soon as it does. */
-export const serve = (config: StorefrontConfig) => (started: (place: HttpServer.Place) => Effect.Effect<void>) =>
+/**
+ * Serves until it is asked to stop. A task for `nursery.start`: it says where it listens as soon as it does. More routes
+ * come from whoever embeds it, such as a test.
+ */
+export const serve = (config: StorefrontConfig, more: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty) => (started: (place: HttpServer.Place) => Effect.Effect<void>) =>
   Nursery.open((n) =>
     Effect.gen(function*() {
       // A service: it is there for the others, and is cancelled when they have ended.
       const database = yield* n.start(Database.run(config), { name: "database", service: true })
       yield* Background.open((background) =>
         Effect.scoped(Effect.gen(function*() {
-          const app = yield* toHttpEffect(Routes).pipe(
+          const app = yield* toHttpEffect(Layer.mergeAll(Routes, more)).pipe(
             Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true }),
             Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
           )
@@ -50,8 +53,8 @@ export const serve = (config: StorefrontConfig) => (started: (place: HttpServer.
             host: config.host,
             port: config.port,
             staticRoutes: new StaticRoutes({ "/hello": hello }),
-            headersTimeout: Duration.seconds(10),
-            requestTimeout: Duration.seconds(30)
+            headersTimeout: config.headersTimeout,
+            requestTimeout: config.requestTimeout
           })(started)
         }))
       )

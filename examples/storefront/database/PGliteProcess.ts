@@ -28,7 +28,7 @@ export class PGliteFailed extends Data.TaggedError("PGliteFailed")<{ readonly wh
   }
 }
 
-const main = url.fileURLToPath(import.meta.resolve("./pglite-main.ts"))
+const main = url.fileURLToPath(new URL("./pglite-main.ts", import.meta.url))
 
 /** How long it may take to write its files. */
 const closeMillis = 3000
@@ -40,7 +40,7 @@ export const start = ({ dataDir, maxConnections }: Options): Effect.Effect<PGlit
   Effect.gen(function*() {
     const ended = yield* Deferred.make<string>()
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => fork(main, [Option.getOrElse(dataDir, () => ""), String(maxConnections)], { stdio: ["ignore", "ignore", "pipe", "ipc"] })),
+      Effect.sync(() => fork(main, [Option.getOrElse(dataDir, () => ""), String(maxConnections)], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] })),
       close
     )
     let complaints = ""

@@ -11,6 +11,7 @@ import { CancelScope } from "effect-nursery"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as http from "node:http"
 import type * as net from "node:net"
+import type { Duplex } from "node:stream"
 import { Answer } from "./Answer.ts"
 import { faultOf } from "./RequestTarget.ts"
 import type { StaticRoutes } from "./StaticRoutes.ts"
@@ -153,7 +154,7 @@ const statusOf: Readonly<Record<string, number>> = {
 }
 
 /** Node has no request to answer to here, only bytes that it cannot read. */
-const answerUnreadable = (error: NodeJS.ErrnoException, socket: import("node:stream").Duplex): void => {
+const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
   // An answer is under way already: more bytes would be taken for a part of it.
   const busy = (socket as { _httpMessage?: http.ServerResponse | null })._httpMessage
   if (!socket.writable || error.code === "ECONNRESET" || (busy !== undefined && busy !== null && busy.headersSent)) {
