@@ -5,7 +5,7 @@
  * Where standard input or output is no terminal (a pipe, a file, or one that says `TERM=dumb`), the same program works with
  * plain lines: each line of the input was entered, each message is a line of the output.
  */
-import { Effect, Stream } from "effect"
+import { Console, Effect, type Option, Stream } from "effect"
 import { MemoryChannel, Nursery, Watch } from "effect-nursery"
 import * as fs from "node:fs"
 import { keyboard } from "../support/keyboard.ts"
@@ -15,7 +15,7 @@ import { type Key, KeyDecoder } from "./Keys.ts"
 import { type Line, writtenPlain } from "./Line.ts"
 import * as Screen from "./Screen.ts"
 
-/** What a user does: a line was entered, or Ctrl-C was pressed. Ctrl-D ends the stream. */
+/** What a user does: a line was entered, or Ctrl-C was pressed. */
 export type Entered = Extract<Outcome, { readonly _tag: "Entered" | "Interrupt" }>
 
 export interface Terminal {
@@ -23,12 +23,14 @@ export interface Terminal {
   readonly interactive: boolean
   /** Prints messages above the input. Waits when the screen does not keep up. */
   print(...lines: ReadonlyArray<Line>): Effect.Effect<void>
+  /** Prints what is wrong: on a screen as any message, else on standard error. */
+  complain(line: Line): Effect.Effect<void>
   /** Puts these lines between the messages and the input, in place of those that were there. */
   notes(lines: ReadonlyArray<Line>): Effect.Effect<void>
   /** Changes what stands before the input. */
   prompt(line: Line): Effect.Effect<void>
-  /** What the user does, until Ctrl-D or the end of the input. */
-  readonly entered: Stream.Stream<Entered>
+  /** What the user does next; `None` after Ctrl-D or the end of the input. When it is cancelled, nothing is lost. */
+  readonly next: Effect.Effect<Option.Option<Entered>>
   /** How many columns a message has before it wraps. */
   readonly columns: number
 }
@@ -40,21 +42,58 @@ const wantsColours = (): boolean => stdout.isTTY && (process.env["NO_COLOR"] ?? 
 
 const isScreen = (): boolean => stdin.isTTY && stdout.isTTY && process.env["TERM"] !== "dumb"
 
-/** Gives a terminal to `use`, for as long as that runs. */
+/**
+ * Gives a terminal to `use`, for as long as that runs. Who reads the keys, and who writes to the screen, are tasks of one
+ * nursery. As services they live as long as `use` and hold nothing up.
+ */
 export const withTerminal = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => isScreen() ? withScreen(use) : use(plainTerminal(wantsColours())))
+  Effect.suspend(() => isScreen() ? withScreen(use) : withLines(use))
+
+const nextOf = (receiver: MemoryChannel.Receiver<Entered>): Terminal["next"] =>
+  receiver.receive.pipe(Effect.asSome, Effect.catchTag(["EndOfChannel", "Closed"], () => Effect.succeedNone))
+
+/**
+ * Runs `use` beside these services. TypeScript does not see that nothing is missing any more when an `R` that it does not
+ * know yet has been provided; so this says it.
+ */
+const beside = <A, E, R>(services: Readonly<Record<string, Effect.Effect<unknown>>>, use: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.context<R>(), (context) => {
+    const user = Effect.provideContext(use, context) as Effect.Effect<A, E>
+    return Nursery.open(
+      (parts) =>
+        Effect.gen(function*() {
+          for (const [name, service] of Object.entries(services)) yield* parts.startNow(service, { name, service: true })
+          return yield* user
+        }),
+      { name: "terminal" }
+    )
+  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** Lines in, lines out: for pipes and files. */
-const plainTerminal = (colours: boolean): Terminal => ({
-  interactive: false,
-  print: (...lines) => print(Buffer.from(lines.map((line) => `${writtenPlain(line, colours)}\n`).join(""))),
-  notes: () => Effect.void,
-  prompt: () => Effect.void,
-  entered: keyboard.pipe(Stream.decodeText, Stream.splitLines, Stream.map((text): Entered => ({ _tag: "Entered", text }))),
-  columns: stdout.columns ?? Infinity
-})
+const withLines = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.gen(function*() {
+    // Nothing is buffered: a long file is read as fast as it is used.
+    const [sender, receiver] = yield* MemoryChannel.make<Entered>(0, { name: "entered" })
+    const readLines = keyboard.pipe(
+      Stream.decodeText,
+      Stream.splitLines,
+      Stream.runForEach((text) => Effect.ignore(sender.send({ _tag: "Entered", text }))),
+      Effect.ensuring(sender.close)
+    )
+    const colours = wantsColours()
+    const terminal: Terminal = {
+      interactive: false,
+      print: (...lines) => print(Buffer.from(lines.map((line) => `${writtenPlain(line, colours)}\n`).join(""))),
+      complain: (line) => Console.error(writtenPlain(line, false)),
+      notes: () => Effect.void,
+      prompt: () => Effect.void,
+      next: nextOf(receiver),
+      columns: stdout.columns ?? Infinity
+    }
+    return yield* beside({ lines: readLines }, use(terminal))
+  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -102,28 +141,22 @@ class RawMode {
 
 const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
-    const services = yield* Effect.context<R>()
     const screen = yield* Watch.make(Screen.makeScreen(sizeNow(), wantsColours()), { name: "screen" })
     const [sender, receiver] = yield* MemoryChannel.make<Entered>(Infinity, { name: "entered" })
     const mode = new RawMode()
     const restore = () => mode.leave(Screen.leave(screen.get))
-
-    const block = Nursery.open((parts) =>
-      Effect.gen(function*() {
-        // Services: they live as long as `use`, and hold nothing up.
-        yield* parts.startNow(paintScreen(screen), { name: "paint", service: true })
-        yield* parts.startNow(followSize(screen), { name: "resize", service: true })
-        yield* parts.startNow(comeBack(screen, mode), { name: "come back", service: true })
-        yield* parts.startSoon(readKeys(screen, sender, restore), { name: "keys", service: true })
-        return yield* Effect.provideContext(use(screenTerminal(screen, receiver)), services)
-      }), { name: "terminal" })
-
+    const services = {
+      paint: paintScreen(screen),
+      resize: followSize(screen),
+      "come back": comeBack(screen, mode),
+      keys: readKeys(screen, sender, restore)
+    }
     return yield* Effect.acquireUseRelease(
       Effect.sync(() => {
         mode.enter()
         process.once("exit", restore)
       }),
-      () => block,
+      () => beside(services, use(screenTerminal(screen, receiver))),
       () =>
         Effect.sync(() => {
           process.off("exit", restore)
@@ -132,24 +165,24 @@ const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>
     )
   })
 
-const screenTerminal = (screen: Watch.Watch<Screen.Screen>, receiver: MemoryChannel.Receiver<Entered>): Terminal => ({
-  interactive: true,
-  print: (...lines) =>
+const screenTerminal = (screen: Watch.Watch<Screen.Screen>, receiver: MemoryChannel.Receiver<Entered>): Terminal => {
+  const printLines = (...lines: ReadonlyArray<Line>) =>
     screen.update((now) => Screen.addMessages(now, lines)).pipe(
-      Effect.andThen(Effect.suspend(() =>
-        screen.get.unwritten.length <= mostUnwritten
-          ? Effect.void
-          : Effect.asVoid(screen.waitUntil((now) => now.unwritten.length <= mostUnwritten))
-      ))
-    ),
-  notes: (lines) => Effect.asVoid(screen.update((now) => Screen.setNotes(now, lines))),
-  prompt: (line) => Effect.asVoid(screen.update((now) => Screen.setPrompt(now, line))),
-  // Closed by nobody but us.
-  entered: Stream.catchTag(receiver.stream, "Closed", () => Stream.empty),
-  get columns() {
-    return screen.get.size.columns
+      Effect.andThen(screen.waitUntil((now) => now.unwritten.length <= mostUnwritten)),
+      Effect.asVoid
+    )
+  return {
+    interactive: true,
+    print: printLines,
+    complain: printLines,
+    notes: (lines) => Effect.asVoid(screen.update((now) => Screen.setNotes(now, lines))),
+    prompt: (line) => Effect.asVoid(screen.update((now) => Screen.setPrompt(now, line))),
+    next: nextOf(receiver),
+    get columns() {
+      return screen.get.size.columns
+    }
   }
-})
+}
 
 /**
  * Writes what has changed. However many changes there were since it last ran, it writes once: a thousand messages that come
