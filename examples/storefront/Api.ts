@@ -5,9 +5,13 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { BasicsGroup } from "./basics/BasicsApi.ts"
 import { BrandsGroup } from "./brands/BrandsApi.ts"
+import { CustomersGroup } from "./customers/CustomersApi.ts"
+import { ProductsGroup } from "./products/ProductsApi.ts"
 
 export class Api extends HttpApi.make("storefront")
   .add(BasicsGroup)
   .add(BrandsGroup)
+  .add(ProductsGroup)
+  .add(CustomersGroup)
   .annotateMerge(OpenApi.annotations({ title: "Storefront", version: "1.0.0", description: "A small shop." }))
 {}

@@ -13,22 +13,28 @@ import { BasicsRoutes, hello, Shared } from "./basics/BasicsRoutes.ts"
 import { Brands } from "./brands/Brands.ts"
 import { BrandsRoutes } from "./brands/BrandsRoutes.ts"
 import type { StorefrontConfig } from "./Config.ts"
+import { Customers } from "./customers/Customers.ts"
+import { CustomersRoutes } from "./customers/CustomersRoutes.ts"
 import * as Database from "./database/Database.ts"
+import { Docs } from "./http/Docs.ts"
 import { withAnswerForFaults } from "./http/Faults.ts"
 import * as HttpServer from "./http/HttpServer.ts"
 import { IndexPage } from "./http/IndexPage.ts"
 import { toHttpEffect } from "./http/Router.ts"
 import { StaticRoutes } from "./http/StaticRoutes.ts"
+import { Products } from "./products/Products.ts"
+import { ProductsRoutes } from "./products/ProductsRoutes.ts"
 
 /** What handlers need: a service for each noun. */
-const Services = Layer.mergeAll(Brands.layer, Layer.succeed(Shared, { key: "value" }))
+const Services = Layer.mergeAll(Brands.layer, Products.layer, Customers.layer, Layer.succeed(Shared, { key: "value" }))
 
 /** The handlers of each group of the contract, and pages that are no part of it. */
-const Groups = Layer.mergeAll(BasicsRoutes, BrandsRoutes).pipe(Layer.provide(Services))
+const Groups = Layer.mergeAll(BasicsRoutes, BrandsRoutes, ProductsRoutes, CustomersRoutes).pipe(Layer.provide(Services))
 
 export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Groups)),
-  IndexPage
+  IndexPage,
+  Docs
 )
 
 /** What Effect's routes need of the platform: files, paths, tags. */

@@ -10,6 +10,7 @@ import type { StorefrontConfig } from "../Config.ts"
 import * as Problem from "../Problem.ts"
 import { migrate } from "./Migrations.ts"
 import * as PGliteProcess from "./PGliteProcess.ts"
+import { transact } from "./Transact.ts"
 
 export type State =
   /** It starts, or its tables are being made. */
@@ -23,6 +24,8 @@ export class Database extends Context.Service<Database, {
   readonly sql: Effect.Effect<PgClient.PgClient, Problem.Unavailable>
   /** Runs a query. An error of it is a defect here: http/Faults.ts knows which answer each kind of them gets. */
   readonly query: <A, E, R>(run: (sql: PgClient.PgClient) => Effect.Effect<A, E | SqlError.SqlError, R>) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | Problem.Unavailable, R>
+  /** Runs a transaction that behaves as if it were alone; again, when it was not (Transact.ts). */
+  readonly transact: <A, E, R>(work: (sql: PgClient.PgClient) => Effect.Effect<A, E | SqlError.SqlError, R>) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | Problem.Conflict | Problem.Unavailable, R>
   readonly state: () => State
   /** `database (PostgreSQL)`, or `embedded database`: for people. */
   readonly kind: string
@@ -38,8 +41,9 @@ class DatabaseHandle {
 
   readonly state = (): State => this.#state
 
-  readonly query: Database["Service"]["query"] = (run) =>
-    Effect.flatMap(this.sql, (sql) => Effect.catchIf(run(sql), SqlError.isSqlError, (error) => Effect.die(error))) as any
+  readonly query: Database["Service"]["query"] = (run) => Effect.flatMap(this.sql, (sql) => dieOfSql(run(sql)))
+
+  readonly transact: Database["Service"]["transact"] = (work) => Effect.flatMap(this.sql, (sql) => dieOfSql(transact(sql, work(sql))))
 
   become(state: State): void {
     this.#state = state
@@ -57,6 +61,9 @@ class DatabaseHandle {
     }
   })
 }
+
+const dieOfSql = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError.SqlError>, R> =>
+  Effect.catchIf(self, SqlError.isSqlError, (error) => Effect.die(error)) as Effect.Effect<A, Exclude<E, SqlError.SqlError>, R>
 
 /** From a quarter of a second to two seconds: the database is used again soon after it is back. */
 const tryAgain = Schedule.exponential("250 millis", 1.5).pipe(Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))))
