@@ -70,7 +70,7 @@ const outcomes: Readonly<Record<string, Outcome>> = {
   "ctrl-z": { _tag: "Suspend" }
 }
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const withoutControls = (text: string): string => text.replace(/\t/g, "    ").replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "")
 
 /**

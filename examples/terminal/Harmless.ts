@@ -6,7 +6,7 @@
  * that steers is let through. It is not taken away either: who reads it should see that it was there.
  */
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const steers = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ufeff]/g
 
 /** Such as half of an emoji. With `u`, this finds only those without their other half. */

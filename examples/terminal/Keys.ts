@@ -38,7 +38,7 @@ const held = (modifier: string | undefined): string => {
   return `${bits & 4 ? "ctrl-" : ""}${bits & 2 ? "alt-" : ""}`
 }
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const sequence = /^\u001b(?:\[([0-9;:<=>?]*)([ -/]*)([@-~])|O([0-9;]*)([A-Za-z]))/
 
 const nameOf = (text: string): string => {
@@ -90,7 +90,7 @@ export class KeyDecoder {
     }
     const found = sequence.exec(pending)
     if (found !== null) return press(nameOf(this.take(found[0].length)))
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex
     if (/^\u001b(?:\[[0-9;:<=>?]*[ -/]*|O[0-9;]*)?$/.test(pending) && pending.length < longestSequence) return undefined
     const second = pending[1]!
     if (second === "[" || second === "O") {
