@@ -13,5 +13,9 @@ export class Api extends HttpApi.make("storefront")
   .add(BrandsGroup)
   .add(ProductsGroup)
   .add(CustomersGroup)
+  // A client that has made three mistakes is told of all three.
+  .annotate(HttpApi.PayloadParseOptions, { errors: "all" })
+  .annotate(HttpApi.QueryParseOptions, { errors: "all" })
+  .annotate(HttpApi.ParamsParseOptions, { errors: "all" })
   .annotateMerge(OpenApi.annotations({ title: "Storefront", version: "1.0.0", description: "A small shop." }))
 {}

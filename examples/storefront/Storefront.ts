@@ -40,11 +40,14 @@ export const Routes = Layer.mergeAll(
 /** What Effect's routes need of the platform: files, paths, tags. */
 const Platform = Layer.mergeAll(NodeHttpPlatform.layer, Etag.layer).pipe(Layer.provideMerge(NodeServices.layer))
 
+/** Routes that bring what they need; they may fail, as any may. */
+export type MoreRoutes = Layer.Layer<never, never, HttpRouter.HttpRouter | HttpRouter.Request<"Error", any> | Database.Database | Background.Background>
+
 /**
  * Serves until it is asked to stop. A task for `nursery.start`: it says where it listens as soon as it does. More routes
  * come from whoever embeds it, such as a test.
  */
-export const serve = (config: StorefrontConfig, more: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty) => (started: (place: HttpServer.Place) => Effect.Effect<void>) =>
+export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) => (started: (place: HttpServer.Place) => Effect.Effect<void>) =>
   Nursery.open((n) =>
     Effect.gen(function*() {
       // A service: it is there for the others, and is cancelled when they have ended.
@@ -52,7 +55,7 @@ export const serve = (config: StorefrontConfig, more: Layer.Layer<never, never, 
       yield* Background.open((background) =>
         Effect.scoped(Effect.gen(function*() {
           const app = yield* toHttpEffect(Layer.mergeAll(Routes, more)).pipe(
-            Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true }),
+            Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true, maxParamLength: 1000 }),
             Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
           )
           yield* HttpServer.serve(limited(withAnswerForFaults(app), config), {

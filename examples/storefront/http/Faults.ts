@@ -67,8 +67,24 @@ const ofSchema = (fault: HttpApiError.HttpApiSchemaError, cause: Cause.Cause<unk
     path: [slot, ...(issue.path ?? []).map((part) => typeof part === "object" ? String(part.key) : typeof part === "number" ? part : String(part))],
     message: issue.message
   }))
-  return HttpServerRespondable.toResponse(new Problem.BadRequest({ detail: "The request does not have the form that is asked for.", errors }))
+  const refused = (all: typeof errors) => HttpServerRespondable.toResponse(new Problem.BadRequest({ detail: "The request does not have the form that is asked for.", errors: all }))
+  return fault.kind === "Payload" && errors[0]?.message === notJson
+    ? Effect.flatMap(whyNotJson, (message) => refused([{ path: [slot], message }]))
+    : refused(errors)
 }
+
+/** What Effect says of a body that is no JSON. */
+const notJson = "Expected a valid JSON body"
+
+/** It does not say where; who has to find the comma that is too much wants to know. The body has been read, and is kept. */
+const whyNotJson = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+  Effect.match(Effect.flatMap(request.text, (text) => Effect.try({ try: () => JSON.parse(text) as unknown, catch: (error) => error as SyntaxError })), {
+    onSuccess: () => notJson,
+    onFailure: (error) => error instanceof SyntaxError ? `${notJson}: ${positionIn(error.message)}` : notJson
+  }))
+
+/** V8 quotes the text around the mistake as well; that belongs to the client, but it may be long. */
+const positionIn = (message: string): string => /at position \d+.*$/.exec(message)?.[0] ?? "it ends too early"
 
 const ofDatabase = (fault: SqlError.SqlError, cause: Cause.Cause<unknown>) => {
   switch (sqlFaultOf(fault)) {
