@@ -9,7 +9,8 @@ import { type AnyEffect, open } from "../../core/internal/Block.ts"
 import type { ScopeBlock, Shape } from "../../core/internal/ScopeBlock.ts"
 import { waitIn, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
-import type { Address, Connection } from "../Network.ts"
+import type { Connection } from "../Network.ts"
+import { ForwardedConnection } from "./ForwardedConnection.ts"
 import { labelOfStream } from "./FrameReader.ts"
 import { ProgressScope } from "./ProgressScope.ts"
 
@@ -25,8 +26,7 @@ export const looksPerLimit = 4
 
 type Sending = "nobody" | "handler" | "heartbeat"
 
-export class LimitedStream implements Connection {
-  private readonly inner: Connection
+export class LimitedStream extends ForwardedConnection {
   private readonly writeMillis: number
   private sending: Sending = "nobody"
   private readonly free = new WaitQueue()
@@ -34,7 +34,7 @@ export class LimitedStream implements Connection {
   private slow: Errors.Broken | undefined = undefined
 
   constructor(inner: Connection, writeMillis: number) {
-    this.inner = inner
+    super(inner)
     this.writeMillis = writeMillis
   }
 
@@ -42,46 +42,34 @@ export class LimitedStream implements Connection {
   get label(): string {
     return labelOfStream(this.inner)
   }
-  get peer(): Address {
-    return this.inner.peer
-  }
-  get local(): Address {
-    return this.inner.local
-  }
-  get bytesReceived(): number {
-    return this.inner.bytesReceived
-  }
-  get bytesSent(): number {
-    return this.inner.bytesSent
-  }
 
   // Whoever receives when the time limit of a send ends the stream is told why.
   private readonly because = <E>(error: E): E | Errors.Broken => this.slow ?? error
 
-  get receive(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+  override get receive(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
     return Effect.mapError(this.inner.receive, this.because)
   }
-  receiveExactly(bytes: number): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+  override receiveExactly(bytes: number): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
     return Effect.mapError(this.inner.receiveExactly(bytes), this.because)
   }
-  receiveUntil(
+  override receiveUntil(
     delimiter: string | Uint8Array,
     options?: { readonly maxBytes?: number }
   ): Effect.Effect<Option.Option<Uint8Array>, StreamError | Errors.TooLong> {
     return Effect.mapError(this.inner.receiveUntil(delimiter, options), this.because)
   }
-  get chunks(): Stream.Stream<Uint8Array, StreamError> {
+  override get chunks(): Stream.Stream<Uint8Array, StreamError> {
     return Stream.mapError(this.inner.chunks, this.because)
   }
-  get lines(): Stream.Stream<string, StreamError | Errors.TooLong> {
+  override get lines(): Stream.Stream<string, StreamError | Errors.TooLong> {
     return Stream.mapError(this.inner.lines, this.because)
   }
 
-  send(data: Uint8Array | string): Effect.Effect<void, StreamError> {
+  override send(data: Uint8Array | string): Effect.Effect<void, StreamError> {
     return this.exclusively(this.limited(this.inner.send(data)))
   }
 
-  get sendEof(): Effect.Effect<void, StreamError> {
+  override get sendEof(): Effect.Effect<void, StreamError> {
     return this.exclusively(this.limited(this.inner.sendEof))
   }
 
@@ -119,24 +107,10 @@ export class LimitedStream implements Connection {
     })
   }
 
-  offerUnsafe(data: Uint8Array | string): number | undefined {
-    return this.inner.offerUnsafe(data)
-  }
-
   /** Sends a heartbeat, unless something is being sent anyway. */
   beat(message: string | Uint8Array): Effect.Effect<void> {
     return Effect.suspend(() =>
       this.sending === "nobody" ? Effect.ignore(this.as("heartbeat", this.limited(this.inner.send(message)))) : Effect.void
     )
-  }
-
-  get endInput(): Effect.Effect<void> {
-    return this.inner.endInput
-  }
-  get close(): Effect.Effect<void> {
-    return this.inner.close
-  }
-  get abort(): Effect.Effect<void> {
-    return this.inner.abort
   }
 }

@@ -222,8 +222,8 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
   }
 
   offerUnsafe(data: Uint8Array | string): number | undefined {
+    if (this.sending !== open) return undefined
     const { socket } = this
-    if (this.sending !== open || !this.isWell) return undefined
     if (data.length > 0) socket.write(data)
     return socket.writableLength
   }

@@ -5,10 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Stream from "effect/Stream"
 import * as Errors from "../../core/Errors.ts"
-import type { StreamError } from "../../net/ByteStream.ts"
 import { nameOf } from "../../net/internal/AddressText.ts"
+import { ForwardedConnection } from "../../net/internal/ForwardedConnection.ts"
 import type { Address, Connection, SecureConnection } from "../../net/Network.ts"
 import type * as Tls from "../../net/Tls.ts"
 import { systemError } from "./StreamEnd.ts"
@@ -21,64 +20,14 @@ interface Hello {
 const longestHello = 4096
 const mark = "simulated TLS "
 
-class SecureEnd<A extends Address> implements SecureConnection<A> {
-  private readonly inner: Connection<A>
+class SecureEnd<A extends Address> extends ForwardedConnection<A> implements SecureConnection<A> {
   readonly session: Tls.Session
   readonly label: string
 
   constructor(inner: Connection<A>, session: Tls.Session) {
-    this.inner = inner
+    super(inner)
     this.session = session
     this.label = labelOf(inner)
-  }
-
-  get peer(): A {
-    return this.inner.peer
-  }
-  get local(): A {
-    return this.inner.local
-  }
-  get bytesReceived(): number {
-    return this.inner.bytesReceived
-  }
-  get bytesSent(): number {
-    return this.inner.bytesSent
-  }
-  get receive(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
-    return this.inner.receive
-  }
-  receiveExactly(bytes: number): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
-    return this.inner.receiveExactly(bytes)
-  }
-  receiveUntil(
-    delimiter: string | Uint8Array,
-    options?: { readonly maxBytes?: number }
-  ): Effect.Effect<Option.Option<Uint8Array>, StreamError | Errors.TooLong> {
-    return this.inner.receiveUntil(delimiter, options)
-  }
-  get chunks(): Stream.Stream<Uint8Array, StreamError> {
-    return this.inner.chunks
-  }
-  get lines(): Stream.Stream<string, StreamError | Errors.TooLong> {
-    return this.inner.lines
-  }
-  send(data: Uint8Array | string): Effect.Effect<void, StreamError> {
-    return this.inner.send(data)
-  }
-  offerUnsafe(data: Uint8Array | string): number | undefined {
-    return this.inner.offerUnsafe(data)
-  }
-  get sendEof(): Effect.Effect<void, StreamError> {
-    return this.inner.sendEof
-  }
-  get endInput(): Effect.Effect<void> {
-    return this.inner.endInput
-  }
-  get close(): Effect.Effect<void> {
-    return this.inner.close
-  }
-  get abort(): Effect.Effect<void> {
-    return this.inner.abort
   }
 }
 
