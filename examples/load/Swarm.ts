@@ -47,7 +47,8 @@ export const run = ({ duration, scenario, spawnRate, url, users }: Plan, statist
             reason = Option.match(asked, { onNone: () => "the time is up", onSome: ({ message }) => message })
             yield* scope.stop({ grace, reason })
           })
-          yield* swarm.startSoon(end, { name: "clock", service: true })
+          // Not a service: when all users think, they can be gone before it has noted why.
+          yield* swarm.startSoon(end, { name: "clock" })
 
           for (let number = 1; number <= users; number++) {
             // Counted from the beginning: a wait that is late does not make all that follow late.

@@ -147,6 +147,17 @@ describe("the visitor, on virtual time (HA40, S0-11j)", () => {
     assert.strictEqual(report.all.count, seen.length)
   })
 
+  it("says why it has ended also when all users were in a pause, and were gone before anybody else was told", async () => {
+    const thinking: Scenario = { name: "thinking", turn: (user) => user.pause("1 hour", "2 hours") }
+    const { ended } = await simulate({ scenario: thinking }, shop, "one", (run) =>
+      Effect.map(CancelScope.open((scope) =>
+        Effect.gen(function*() {
+          yield* Effect.forkChild(Effect.andThen(Effect.sleep("5 seconds"), scope.stop({ grace: "1 minute", reason: "SIGINT" })))
+          return yield* run
+        })), (result) => result._tag === "Success" ? result.success : assert.fail("was cancelled")))
+    assert.deepStrictEqual([ended.reason, ended.millis], ["SIGINT", 5000])
+  })
+
   it("counts failures by kind, each with its request, and goes on", async () => {
     const cut = HttpServerResponse.stream(Stream.concat(Stream.make(new Uint8Array(3)), Stream.fail(new Reset())))
     const bad: Answer = (seen, number) =>
