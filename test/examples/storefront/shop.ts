@@ -1,8 +1,11 @@
 /** The storefront, started in this process or as a program, for tests. */
 import { Effect, Exit, Fiber, Logger } from "effect"
 import { CancelScope } from "effect-nursery"
+import { FetchHttpClient } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
 import * as http from "node:http"
 import * as net from "node:net"
+import { Api } from "../../../examples/storefront/Api.ts"
 import * as Config from "../../../examples/storefront/Config.ts"
 import * as Storefront from "../../../examples/storefront/Storefront.ts"
 import { type Started, start } from "../../node/main/start.ts"
@@ -28,11 +31,17 @@ export interface Shop {
   readonly port: number
   readonly logs: ReadonlyArray<LogLine>
   readonly fetch: (path: string, init?: RequestInit) => Promise<Response>
+  /** Runs calls of the typed client, which is made of the contract. */
+  readonly call: <A, E>(use: (client: Client) => Effect.Effect<A, E>) => Promise<A>
   /** Waits until the database answers. */
   readonly ready: () => Promise<void>
   /** Asks it to stop, and waits until it has. */
   readonly stop: (graceMillis?: number) => Promise<void>
 }
+
+const clientOf = (baseUrl: string) => Effect.provide(HttpApiClient.make(Api, { baseUrl }), FetchHttpClient.layer)
+
+export type Client = Effect.Success<ReturnType<typeof clientOf>>
 
 export const configOf = (options: ShopOptions): Config.StorefrontConfig => {
   const asked = Config.read(["--port", "0"], { ...(options.database === undefined ? {} : { DATABASE_URL: options.database }), ...options.env })
@@ -69,6 +78,7 @@ export const startShop = async (options: ShopOptions = {}): Promise<Shop> => {
     port,
     logs,
     fetch: get,
+    call: (use) => Effect.runPromise(Effect.flatMap(clientOf(url), use)),
     ready: async () => {
       const deadline = Date.now() + readyMillis
       for (;;) {
