@@ -59,6 +59,11 @@ export class Batch {
     this.authors.push(author)
   }
 
+  /** All lines, as shared bytes. */
+  bytes(withSeq: boolean): Buffer {
+    return (withSeq ? this.numbered : this.plain).bytes
+  }
+
   /** The lines from this one on, as shared bytes. */
   bytesFrom(from: number, withSeq: boolean): Buffer {
     return (withSeq ? this.numbered : this.plain).bytesFrom(from)

@@ -50,7 +50,7 @@ export class Chat {
   private room(name: string): Room {
     const room = this.rooms.get(name)
     if (room !== undefined) return room
-    const made = new Room(name, this.turn)
+    const made = new Room(name, this)
     this.rooms.set(name, made)
     return made
   }

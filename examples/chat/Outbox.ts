@@ -24,8 +24,6 @@ export interface OutboxHost {
 
 /** Whose outbox it is. */
 export interface Owner {
-  readonly stream: Tcp.TcpStream
-  readonly chat: OutboxHost
   /** The client has left more waiting than it may. Called once. */
   isSlow(): void
 }
@@ -36,6 +34,8 @@ type Greeting = { readonly _tag: "Done" } | { readonly _tag: "Awaited"; readonly
 const done: Greeting = { _tag: "Done" }
 
 export class Outbox implements Writer {
+  private readonly stream: Tcp.TcpStream
+  private readonly host: OutboxHost
   private readonly owner: Owner
   /** Lines have their `SEQ`. */
   withSeq = false
@@ -48,7 +48,9 @@ export class Outbox implements Writer {
   private from = 0
   private isGivenUp = false
 
-  constructor(owner: Owner) {
+  constructor(stream: Tcp.TcpStream, host: OutboxHost, owner: Owner) {
+    this.stream = stream
+    this.host = host
     this.owner = owner
   }
 
@@ -67,7 +69,7 @@ export class Outbox implements Writer {
   private mark(): void {
     if (this.isMarked || this.greeting !== done) return
     this.isMarked = true
-    this.owner.chat.turn.user(this)
+    this.host.turn.user(this)
   }
 
   /** From now on it hears what is said in a room. */
@@ -108,14 +110,18 @@ export class Outbox implements Writer {
 
   private textOf(batch: Batch): string {
     if (this.from === batch.length) return ""
-    this.owner.chat.stats.linesOut += batch.length - this.from
-    return batch.textFrom(this.from, this.withSeq, this.owner.chat.options.echo ? undefined : this)
+    return batch.textFrom(this.from, this.withSeq, this.host.options.echo ? undefined : this)
   }
 
-  /** The turn of its room is over. */
-  deliver(batch: Batch): void {
-    const { from } = this
-    if (this.greeting !== done || (!this.owner.chat.options.echo && batch.isBy(this))) {
+  /** The turn of its room is over. With few words: it is what the server does most. */
+  deliver(batch: Batch, isMuted: boolean): void {
+    if (this.own === "" && this.from === 0 && this.greeting === done && !isMuted) this.send(batch.bytes(this.withSeq))
+    else this.deliverOwn(batch, isMuted)
+  }
+
+  private deliverOwn(batch: Batch, isMuted: boolean): void {
+    const { from, own } = this
+    if (this.greeting !== done || isMuted) {
       this.own += this.textOf(batch)
       this.from = 0
       if (this.own !== "") this.mark()
@@ -123,13 +129,10 @@ export class Outbox implements Writer {
     }
     this.from = 0
     if (from === batch.length) return
-    this.owner.chat.stats.linesOut += batch.length - from
-    const bytes = batch.bytesFrom(from, this.withSeq)
-    if (this.own === "") return this.send(bytes)
-    // One write is cheaper than two, also with the copy.
-    const own = this.own
     this.own = ""
-    this.send(Buffer.concat([Buffer.from(own), bytes]))
+    // One write is cheaper than two, also with the copy.
+    const bytes = batch.bytesFrom(from, this.withSeq)
+    this.send(own === "" ? bytes : Buffer.concat([Buffer.from(own), bytes]))
   }
 
   flush(): void {
@@ -149,9 +152,9 @@ export class Outbox implements Writer {
   private send(data: Uint8Array | string): void {
     if (this.isGivenUp) return
     // `undefined`: the connection is gone. Whoever receives from it learns why.
-    const unsent = this.owner.stream.offerUnsafe(data)
+    const unsent = this.stream.offerUnsafe(data)
     if (unsent === undefined || unsent === 0) return
-    const { options, stats } = this.owner.chat
+    const { options, stats } = this.host
     if (unsent > stats.outboxPeak) stats.outboxPeak = unsent
     if (unsent <= options.outbox) return
     this.isGivenUp = true
@@ -164,7 +167,7 @@ export class Outbox implements Writer {
     if (!this.isGivenUp) {
       this.write(line)
       this.flushNow()
-    } else this.owner.stream.offerUnsafe(`${line}\n`)
+    } else this.stream.offerUnsafe(`${line}\n`)
     this.isGivenUp = true
   }
 }

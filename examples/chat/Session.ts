@@ -42,7 +42,7 @@ export class Session {
     this.stream = stream
     this.lines = new LineReader(maxLine)
     this.flood = floodLimit === undefined ? undefined : new FloodLimit(floodLimit, chat.now)
-    this.outbox = new Outbox(this)
+    this.outbox = new Outbox(stream, chat, this)
   }
 
   /** The whole conversation. It ends when either side ends it, and the connection is closed then. */
