@@ -8,8 +8,9 @@
  * end for nobody. With `Tasks.gatherSettled` all are wanted, whatever becomes of each.
  *
  * Then try:
- *   1. Take `HttpClient.filterStatusOk` away. Nothing fails any more: an answer with 500 is an answer.
- *   2. Let two of the three fail (`/status/503` in place of `/delay/10`). How many errors come out, and why?
+ *   1. Take `HttpClient.filterStatusOk` away. Nothing fails any more, as an answer with 500 is an answer; so how long
+ *      does it take now?
+ *   2. Let the first one fail too (`/status/503` in place of `/delay/10`). How many errors come out, and why?
  *   3. Put `Effect.ensuring(Console.log("cleanup"))` behind the slow request. When does it run?
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"

@@ -9,7 +9,7 @@
  *
  * Then try:
  *   1. `--at-once 1`, and `--at-once 100`. What becomes of the time, what of the connections?
- *   2. Take the reading of the body away (`const bytes = 0`). How far does the program get with `--at-once 1`, and why?
+ *   2. Do not read the body (`const bytes = 0`), with `--at-once 1`. One page then takes seconds. Which, and what for?
  *   3. Give it a URL at which nobody listens, such as http://127.0.0.1:1/. What becomes of the other pages?
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
