@@ -10,6 +10,8 @@ import * as Talk from "./Talk.ts"
 /** How it ended. */
 export type Ending =
   | Ended
+  /** The user has left. */
+  | { readonly _tag: "Left" }
   /** By Ctrl-C or a signal. */
   | { readonly _tag: "Interrupted"; readonly signal: string }
 

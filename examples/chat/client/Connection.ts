@@ -18,7 +18,6 @@ export type Ended =
   | { readonly _tag: "Lost"; readonly why: string }
   | { readonly _tag: "Refused"; readonly why: string; readonly isName: boolean }
   | { readonly _tag: "Removed"; readonly why: string }
-  | { readonly _tag: "Left" }
 
 /** Longer lines are left out: the server sends none, so somebody else is at the other end. */
 const longestLine = 64 * 1024
@@ -50,7 +49,8 @@ export const stay = (talk: Talk, place: Place, giveUpMillis: number): Effect.Eff
           ? { _tag: "Removed", why: phase.why }
           : { _tag: "Refused", why: phase.why, isName: phase.refused === "name" }
       }
-      if (talk.leaving) return { _tag: "Left" }
+      // Who has said goodbye knows how it ends.
+      if (talk.leaving) return yield* Effect.never
       if (conversation.isPlain !== wasPlain) continue
       // Who has never been let in has nothing to come back to.
       if (!conversation.everLive) return { _tag: "Lost", why: session.why }
