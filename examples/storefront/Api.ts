@@ -5,7 +5,11 @@
 import { HttpApi, OpenApi } from "effect/http-api"
 import { BasicsGroup } from "./basics/BasicsApi.ts"
 import { BrandsGroup } from "./brands/BrandsApi.ts"
+import { CartsGroup } from "./carts/CartsApi.ts"
 import { CustomersGroup } from "./customers/CustomersApi.ts"
+import { JobsGroup } from "./jobs/JobsApi.ts"
+import { NotesGroup } from "./notes/NotesApi.ts"
+import { NotificationsGroup } from "./notifications/NotificationsApi.ts"
 import { ProductsGroup } from "./products/ProductsApi.ts"
 
 export class Api extends HttpApi.make("storefront")
@@ -13,6 +17,10 @@ export class Api extends HttpApi.make("storefront")
   .add(BrandsGroup)
   .add(ProductsGroup)
   .add(CustomersGroup)
+  .add(CartsGroup)
+  .add(JobsGroup)
+  .add(NotificationsGroup)
+  .add(NotesGroup)
   // A client that has made three mistakes is told of all three.
   .annotate(HttpApi.PayloadParseOptions, { errors: "all" })
   .annotate(HttpApi.QueryParseOptions, { errors: "all" })

@@ -30,6 +30,10 @@ export interface StorefrontConfig {
   /** How long a client may take to send the head of a request, and how long for the whole of it. */
   readonly headersTimeout: Duration.Duration
   readonly requestTimeout: Duration.Duration
+  /** How many jobs are done at a time. None: other processes do them. */
+  readonly jobWorkers: number
+  /** So long after it was last heard of, a worker is taken for dead, and its job is begun again. */
+  readonly jobLease: Duration.Duration
 }
 
 const postgresUrl = Config.Redacted("DATABASE_URL").pipe(
@@ -54,7 +58,9 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
   grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5))),
   headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
-  requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30)))
+  requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
+  jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
+  jobLease: Config.Duration("JOB_LEASE").pipe(Config.withDefault(Duration.seconds(30)))
 })
 
 /** The names of the environment, and the options of the command line that stand for them. */
@@ -81,6 +87,8 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
   GRACE              how long requests have to end when it stops ("5 seconds")
   HEADERS_TIMEOUT    how long a client may take to send the head of a request ("10 seconds")
   REQUEST_TIMEOUT    how long it may take for the whole of it ("30 seconds")
+  JOB_WORKERS        how many jobs are done at a time (4; 0: other processes do them)
+  JOB_LEASE          when a worker that is not heard of is taken for dead ("30 seconds")
 
 Ctrl-C or SIGTERM stops it.`
 

@@ -12,6 +12,9 @@ import * as Background from "./Background.ts"
 import { BasicsRoutes, hello, Shared } from "./basics/BasicsRoutes.ts"
 import { Brands } from "./brands/Brands.ts"
 import { BrandsRoutes } from "./brands/BrandsRoutes.ts"
+import { Carts } from "./carts/Carts.ts"
+import { CartsRoutes } from "./carts/CartsRoutes.ts"
+import { Checkout } from "./carts/Checkout.ts"
 import type { StorefrontConfig } from "./Config.ts"
 import { Customers } from "./customers/Customers.ts"
 import { CustomersRoutes } from "./customers/CustomersRoutes.ts"
@@ -22,14 +25,39 @@ import * as HttpServer from "./http/HttpServer.ts"
 import { IndexPage } from "./http/IndexPage.ts"
 import { toHttpEffect } from "./http/Router.ts"
 import { StaticRoutes } from "./http/StaticRoutes.ts"
+import { JobWorkers } from "./jobs/JobWorkers.ts"
+import { Jobs } from "./jobs/Jobs.ts"
+import { JobsRoutes } from "./jobs/JobsRoutes.ts"
+import { Notes } from "./notes/Notes.ts"
+import { NotesRoutes } from "./notes/NotesRoutes.ts"
+import { NotificationsRoutes } from "./notifications/NotificationsRoutes.ts"
 import { Products } from "./products/Products.ts"
 import { ProductsRoutes } from "./products/ProductsRoutes.ts"
+import { Settings } from "./Settings.ts"
 
 /** What handlers need: a service for each noun. */
-const Services = Layer.mergeAll(Brands.layer, Products.layer, Customers.layer, Layer.succeed(Shared, { key: "value" }))
+const Services = Layer.mergeAll(
+  Brands.layer,
+  Products.layer,
+  Customers.layer,
+  Carts.layer,
+  Checkout.layer,
+  Notes.layer,
+  Layer.succeed(Shared, { key: "value" })
+).pipe(Layer.provideMerge(Jobs.layer))
 
-/** The handlers of each group of the contract, and pages that are no part of it. */
-const Groups = Layer.mergeAll(BasicsRoutes, BrandsRoutes, ProductsRoutes, CustomersRoutes).pipe(Layer.provide(Services))
+/** The handlers of each group of the contract, and those who do the jobs. */
+const Groups = Layer.mergeAll(
+  BasicsRoutes,
+  BrandsRoutes,
+  ProductsRoutes,
+  CustomersRoutes,
+  CartsRoutes,
+  JobsRoutes,
+  NotificationsRoutes,
+  NotesRoutes,
+  JobWorkers
+).pipe(Layer.provide(Services))
 
 export const Routes = Layer.mergeAll(
   HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(Groups)),
@@ -56,7 +84,7 @@ export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) 
         Effect.scoped(Effect.gen(function*() {
           const app = yield* toHttpEffect(Layer.mergeAll(Routes, more)).pipe(
             Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true, maxParamLength: 1000 }),
-            Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
+            Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Settings, config), Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
           )
           yield* HttpServer.serve(limited(withAnswerForFaults(app), config), {
             host: config.host,

@@ -13,6 +13,9 @@ export const Name = Schema.String.check(Schema.isNonEmpty(), Schema.isMaxLength(
 /** A text that may be longer. */
 export const Text = Schema.String.check(Schema.isMaxLength(10_000), storable)
 
+/** An address for letters. Nothing that could end a line of their head. */
+export const Email = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}$/, { expected: "an address like ada@shop.example" }))
+
 /** How many rows a page of a list has. */
 export const Limit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))
 

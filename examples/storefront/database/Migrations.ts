@@ -7,12 +7,18 @@
  */
 import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
+import { carts } from "./migrations/0003_carts.ts"
+import { jobs } from "./migrations/0004_jobs.ts"
+import { notes } from "./migrations/0005_notes.ts"
 import { seed } from "./migrations/0002_seed.ts"
 import { shop } from "./migrations/0001_shop.ts"
 
 const steps = Migrator.fromRecord({
   "0001_shop": shop,
-  "0002_seed": seed
+  "0002_seed": seed,
+  "0003_carts": carts,
+  "0004_jobs": jobs,
+  "0005_notes": notes
 })
 
 /** Any number that nobody else uses for a lock in this database. */
