@@ -4,9 +4,9 @@
  * It knows of no sockets. `stub.ts` puts it on a port; `InProcess.ts` puts it behind a client without any network, where
  * a test can run it in virtual time.
  */
-import { Data, Duration, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
+import { ByteSize, Data, Duration, Effect, Exit, Layer, Schema, type Scope, Stream } from "effect"
 import { Event, Timeout, Watch } from "effect-nursery"
-import { HttpRouter, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpIncomingMessage, HttpRouter, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 
 /** The stub wants the connection to be gone, without an answer. Who puts it on a network does that. */
 export class Reset extends Data.TaggedError("Reset")<{}> {}
@@ -33,6 +33,7 @@ export interface Stub {
 
 const longestDelayMillis = 60_000
 const largestPage = 1_000_000
+const largestLogin = ByteSize.kibibytes(10)
 const mostDrops = 600
 const mostRedirects = 50
 const mostGuests = 1000
@@ -116,7 +117,8 @@ const login = HttpServerRequest.schemaBodyJson(Login).pipe(
     onFailure: () => Effect.succeed(text("expected a user and a password as JSON\n", 400)),
     onSuccess: ({ user }) => HttpServerResponse.setCookie(HttpServerResponse.jsonUnsafe({ welcome: user }), "session", "of-the-stub", { httpOnly: true })
   }),
-  Effect.orDie
+  Effect.orDie,
+  Effect.provideService(HttpIncomingMessage.MaxBodySize, largestLogin)
 )
 
 // --- state ---

@@ -66,6 +66,7 @@ export const run = ({ duration, scenario, spawnRate, url, users }: Plan, statist
 const live = (number: number, url: URL, scenario: Scenario, statistics: Statistics) =>
   Effect.gen(function*() {
     const user = yield* VirtualUser.make(number, url, statistics)
-    return yield* Effect.forever(Effect.suspend(() => scenario.turn(user)))
+    // Asked here too, because nobody says that a turn has a request or a pause.
+    return yield* Effect.forever(Effect.andThen(VirtualUser.unlessOver, Effect.suspend(() => scenario.turn(user))))
   }).pipe(Effect.catchTag("Over", () => Effect.void))
 // #endregion

@@ -17,7 +17,7 @@ export const make = (number: number, base: URL, statistics: Statistics): Effect.
 
     const send = (request: HttpClientRequest.HttpClientRequest, path: string, options: RequestOptions | undefined) =>
       Effect.gen(function*() {
-        if (yield* isOver) return yield* new Over()
+        yield* unlessOver
         const url = urlOf(base, path)
         const name = options?.name ?? `${request.method} ${url.pathname}`
         return yield* measured(client, HttpClientRequest.setUrl(request, url), (outcome, millis) => statistics.add(name, outcome, millis))
@@ -38,8 +38,8 @@ export const make = (number: number, base: URL, statistics: Statistics): Effect.
   })
 // #endregion
 
-/** Whether the run was asked to stop: a limit of nothing asks, and does not wait. */
-const isOver = Effect.map(Timeout.moveOnAfter(CancelScope.whenStopping, 0), Option.isSome)
+/** Goes on, or ends the turn if the run was asked to stop. A limit of nothing asks, and does not wait. */
+export const unlessOver = Effect.flatMap(Timeout.moveOnAfter(CancelScope.whenStopping, 0), (asked) => Option.isSome(asked) ? Effect.fail(new Over()) : Effect.void)
 
 /** A scenario stays on the server that it was started for. That it does not is a bug in it, and ends the run. */
 const urlOf = (base: URL, path: string): URL => {

@@ -582,7 +582,7 @@ describe.concurrent("examples/http-client/stub.ts", { timeout: 60_000 }, () => {
     }
     const login = (body: string) => get("/login", { method: "POST", body, headers: { "content-type": "application/json" } })
     assert.deepStrictEqual(await login("{\"user\":\"Ada\",\"password\":\"x\"}"), [200, "{\"welcome\":\"Ada\"}"])
-    for (const body of ["", "{", "[]", "{\"user\":\"Ada\"}", "{\"user\":\"\",\"password\":\"x\"}"]) {
+    for (const body of ["", "{", "[]", "{\"user\":\"Ada\"}", "{\"user\":\"\",\"password\":\"x\"}", `{"user":"${"x".repeat(20_000)}","password":"x"}`]) {
       assert.deepStrictEqual(await login(body), [400, "expected a user and a password as JSON\n"])
     }
     for (const path of ["/reset", "/cut"]) assert.isTrue(await get(path).then(() => false, () => true), path)

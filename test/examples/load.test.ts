@@ -194,6 +194,11 @@ describe("the visitor, on virtual time (HA40, S0-11j)", () => {
     assert.strictEqual(ended.millis, 250)
   })
 
+  it("ends on time although a scenario neither asks nor pauses", async () => {
+    const { ended, report } = await simulate({ scenario: { name: "sleeper", turn: () => Effect.sleep("300 millis") }, users: 1, duration: Duration.seconds(1) })
+    assert.deepStrictEqual([ended.reason, ended.millis, report.all.count], ["the time is up", 1200, 0])
+  })
+
   it("never leaves the server that it was started for", async () => {
     const answered: Array<string> = []
     for (const elsewhere of ["http://example.org/", "//example.org/", "http://127.0.0.1:9999/", "https://127.0.0.1:8080/"]) {
