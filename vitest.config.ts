@@ -11,6 +11,8 @@ export default defineConfig({
   test: {
     // `npm test` is all but stress; `npm run test:long` is stress alone.
     passWithNoTests: true,
+    // Many tests wait for other processes, so no core is kept free for the runner itself.
+    maxWorkers: "100%",
     coverage: { provider: "v8", include: ["src/**"] },
     projects: [
       {
