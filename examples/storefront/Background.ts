@@ -2,7 +2,7 @@
  * Work that goes on after the answer: tasks of the application, not of a request. They outlive the client that has asked
  * for them, and are waited for when the application stops. A failure concerns nobody else; it is logged.
  */
-import { Context, Effect } from "effect"
+import { Context, Effect, ErrorReporter } from "effect"
 import { Nursery } from "effect-nursery"
 
 export class Background extends Context.Service<Background, {
@@ -14,6 +14,6 @@ export class Background extends Context.Service<Background, {
 export const open = <A, E, R>(body: (background: Background["Service"]) => Effect.Effect<A, E, R>) =>
   Nursery.supervised(
     (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(Effect.orDie(task), { name })) }),
-    (cause, task) => Effect.logError(`the background task "${task.name}" has failed`, cause),
+    (cause, task) => Effect.andThen(Effect.logError(`the background task "${task.name}" has failed`, cause), ErrorReporter.report(cause)),
     { name: "background" }
   )

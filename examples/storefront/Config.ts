@@ -30,6 +30,16 @@ export interface StorefrontConfig {
   /** How long a client may take to send the head of a request, and how long for the whole of it. */
   readonly headersTimeout: Duration.Duration
   readonly requestTimeout: Duration.Duration
+  /** Only each n-th request gets a line, and whatever was our fault. */
+  readonly accessLogEvery: number
+  /** How long it goes on when it is asked to stop, not ready any more, before it refuses connections. */
+  readonly drainDelay: Duration.Duration
+  /** Where traces go, by OTLP. Without it there are none. */
+  readonly otlpEndpoint: Option.Option<string>
+  readonly otlpHeaders: Option.Option<Redacted.Redacted>
+  readonly serviceName: string
+  /** Where reports of errors go. */
+  readonly errorReportUrl: Option.Option<Redacted.Redacted>
   /** How many jobs are done at a time. None: other processes do them. */
   readonly jobWorkers: number
   /** So long after it was last heard of, a worker is taken for dead, and its job is begun again. */
@@ -42,6 +52,14 @@ const postgresUrl = Config.Redacted("DATABASE_URL").pipe(
 
 const redisUrl = Config.Redacted("REDIS_URL").pipe(
   Config.mapEffect((url) => isUrl(Redacted.value(url), ["redis:", "rediss:"]) ? Effect.succeed(url) : wrongUrl("REDIS_URL", "redis://host:6379"))
+)
+
+const otlpEndpoint = Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(
+  Config.mapEffect((url) => isUrl(url, ["http:", "https:"]) ? Effect.succeed(url) : wrongUrl("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:4318"))
+)
+
+const errorReportUrl = Config.Redacted("ERROR_REPORT_URL").pipe(
+  Config.mapEffect((url) => isUrl(Redacted.value(url), ["http:", "https:"]) ? Effect.succeed(url) : wrongUrl("ERROR_REPORT_URL", "https://host/path"))
 )
 
 /** One line per name: where it is read, and what it is without it. */
@@ -57,6 +75,12 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   accessLog: Config.Boolean("ACCESS_LOG").pipe(Config.withDefault(false)),
   logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
   grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5))),
+  accessLogEvery: Config.schema(intBetween(1, 1_000_000), "ACCESS_LOG_EVERY").pipe(Config.withDefault(1)),
+  drainDelay: Config.Duration("DRAIN_DELAY").pipe(Config.withDefault(Duration.zero)),
+  otlpEndpoint: Config.option(otlpEndpoint),
+  otlpHeaders: Config.option(Config.Redacted("OTEL_EXPORTER_OTLP_HEADERS")),
+  serviceName: Config.NonEmptyString("OTEL_SERVICE_NAME").pipe(Config.withDefault("storefront")),
+  errorReportUrl: Config.option(errorReportUrl),
   headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
   requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
@@ -83,10 +107,15 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
   STATEMENT_TIMEOUT  how long a query may run ("10 seconds")
   MAX_BODY_BYTES     how large the body of a request may be (1048576)
   ACCESS_LOG         a line for each request (false)
+  ACCESS_LOG_EVERY   only for each n-th, and for what was our fault (1)
   LOG_FORMAT         json or pretty (json)
   GRACE              how long requests have to end when it stops ("5 seconds")
+  DRAIN_DELAY        how long it goes on then, not ready, before it refuses connections ("0 seconds")
   HEADERS_TIMEOUT    how long a client may take to send the head of a request ("10 seconds")
   REQUEST_TIMEOUT    how long it may take for the whole of it ("30 seconds")
+  ERROR_REPORT_URL   where a report of each fault is posted as JSON (none)
+  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME
+                     where traces are sent, such as http://127.0.0.1:4318 (none)
   JOB_WORKERS        how many jobs are done at a time (4; 0: other processes do them)
   JOB_LEASE          when a worker that is not heard of is taken for dead ("30 seconds")
 
@@ -133,7 +162,7 @@ function dotEnv(): Readonly<Record<string, string | undefined>> {
   }
 }
 
-const secrets = new Set(["DATABASE_URL", "REDIS_URL"])
+const secrets = new Set(["DATABASE_URL", "REDIS_URL", "ERROR_REPORT_URL", "OTEL_EXPORTER_OTLP_HEADERS"])
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 

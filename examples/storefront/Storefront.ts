@@ -25,6 +25,8 @@ import * as HttpServer from "./http/HttpServer.ts"
 import { IndexPage } from "./http/IndexPage.ts"
 import { toHttpEffect } from "./http/Router.ts"
 import { StaticRoutes } from "./http/StaticRoutes.ts"
+import { observed, Watch } from "./operations/Operations.ts"
+import { apart } from "./operations/Tracing.ts"
 import { JobWorkers } from "./jobs/JobWorkers.ts"
 import { Jobs } from "./jobs/Jobs.ts"
 import { JobsRoutes } from "./jobs/JobsRoutes.ts"
@@ -79,23 +81,27 @@ export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) 
   Nursery.open((n) =>
     Effect.gen(function*() {
       // A service: it is there for the others, and is cancelled when they have ended.
-      const database = yield* n.start(Database.run(config), { name: "database", service: true })
+      const watch = yield* Watch.make(config)
+      const database = yield* watch.metered(yield* n.start(Database.run(config), { name: "database", service: true }))
       yield* Background.open((background) =>
         Effect.scoped(Effect.gen(function*() {
-          const app = yield* toHttpEffect(Layer.mergeAll(Routes, more)).pipe(
+          const app = yield* toHttpEffect(Layer.mergeAll(Routes, watch.routes, more)).pipe(
             Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true, maxParamLength: 1000 }),
             Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Settings, config), Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
           )
-          yield* HttpServer.serve(limited(withAnswerForFaults(app), config), {
+          const server = HttpServer.serve(limited(withAnswerForFaults(app), config), {
             host: config.host,
             port: config.port,
             staticRoutes: new StaticRoutes({ "/hello": hello }),
             headersTimeout: config.headersTimeout,
-            requestTimeout: config.requestTimeout
+            requestTimeout: config.requestTimeout,
+            observer: watch.requests,
+            beforeDrain: watch.beforeDrain
           })(started)
+          yield* Nursery.open(() => watch.around(apart(server)), { name: "server" })
         }))
       )
-    }), { name: "storefront" })
+    }), { name: "storefront" }).pipe(observed(config))
 
 const limited = <A, E, R>(app: Effect.Effect<A, E, R>, { maxBodyBytes }: StorefrontConfig) =>
   Effect.provideService(app, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))

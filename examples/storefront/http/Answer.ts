@@ -31,6 +31,8 @@ const wellFormed = /^[\w.:-]{1,64}$/
 
 export class Answer extends http.ServerResponse<http.IncomingMessage> {
   readonly startedAt = performance.now()
+  /** The pattern that the path of the request fits, such as `/products/:id`; none, if it fits none. */
+  route: string | undefined = undefined
   #id: string | undefined
 
   /** Made when first asked for: an answer that was prepared long ago (StaticRoutes.ts) has none. */

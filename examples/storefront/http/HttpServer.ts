@@ -27,8 +27,17 @@ export interface Options extends Place {
   /** How long a client may take to send the head of a request, and how long for the whole of it. */
   readonly headersTimeout: Duration.Duration
   readonly requestTimeout: Duration.Duration
-  /** Is told of each request when it is over. */
-  readonly onAnswered?: ((answer: Answer) => void) | undefined
+  /** Is told of every request. */
+  readonly observer: Observer
+  /** Runs when the program is asked to stop, before anything is closed. */
+  readonly beforeDrain: Effect.Effect<void>
+}
+
+/** Who counts requests, and logs them. It must not throw. */
+export interface Observer {
+  readonly begun: (answer: Answer) => void
+  /** It is over: answered, refused, or its client has gone. */
+  readonly ended: (answer: Answer) => void
 }
 
 /** The server cannot listen. */
@@ -64,6 +73,7 @@ export const serve = (app: App, options: Options) => (started: (place: Place) =>
     )
     yield* started(yield* listener.listen)
     yield* CancelScope.whenStopping
+    yield* options.beforeDrain
     yield* listener.drain
   }))
 
@@ -77,7 +87,7 @@ class Listener {
 
   constructor(options: Options, handle: Handle) {
     this.#options = options
-    const { onAnswered, staticRoutes } = options
+    const { observer, staticRoutes } = options
     const server = http.createServer({
       ServerResponse: Answer,
       headersTimeout: Duration.toMillis(options.headersTimeout),
@@ -86,14 +96,21 @@ class Listener {
       connectionsCheckingInterval: Math.min(1000, Duration.toMillis(options.headersTimeout) / 2)
     })
     server.maxHeadersCount = 0
+    // One function for all requests.
+    const endedLater = function(this: Answer) {
+      observer.ended(this)
+    }
     server.on("request", (request, answer) => {
       if (this.#draining) answer.shouldKeepAlive = false
+      observer.begun(answer)
       const fault = faultOf(request)
-      if (fault !== undefined) return answer.problem(400, fault, { connection: "close" })
-      if (request.rawHeaders.length > 2 * mostHeaders) return answer.problem(431, `A request has ${mostHeaders} headers at most.`, { connection: "close" })
-      if (onAnswered !== undefined) answer.once("close", () => onAnswered(answer))
-      if (staticRoutes.answers(request, answer)) return
-      handle(request, answer)
+      if (fault !== undefined) answer.problem(400, fault, { connection: "close" })
+      else if (request.rawHeaders.length > 2 * mostHeaders) answer.problem(431, `A request has ${mostHeaders} headers at most.`, { connection: "close" })
+      else if (!staticRoutes.answers(request, answer)) {
+        answer.once("close", endedLater)
+        return handle(request, answer)
+      }
+      observer.ended(answer)
     })
     server.on("checkExpectation", (_request, answer) => answer.problem(417, "Only 100-continue can be expected here.", { connection: "close" }))
     server.on("clientError", answerUnreadable)

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { Database } from "../database/Database.ts"
 
-const paths = ["/hello", "/hello/Alice", "/time", "/items/5?q=lamp", "/brands", "/brands?limit=10", "/products?limit=10", "/products/1", "/customers/1/favorites", "/docs", "/redoc", "/openapi.json"]
+const paths = ["/hello", "/hello/Alice", "/time", "/items/5?q=lamp", "/brands", "/brands?limit=10", "/products?limit=10", "/products/1", "/customers/1/favorites", "/docs", "/redoc", "/openapi.json", "/readyz", "/metrics"]
 
 const words = {
   Starting: "is starting: pages that need it answer 503 for a moment. Reload this page.",

@@ -5,6 +5,7 @@
 import { Effect, Layer, type Scope } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { problem } from "./Faults.ts"
+import { naming } from "./RouteNames.ts"
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"] as const
 
@@ -67,7 +68,7 @@ export const toHttpEffect = <E, R>(routes: Layer.Layer<never, E, R>): Effect.Eff
 > =>
   Effect.gen(function*() {
     const paths = new Paths()
-    const router = yield* HttpRouter.make
+    const router = naming(yield* HttpRouter.make)
     yield* Layer.build(routes.pipe(Layer.provide(Layer.succeed(HttpRouter.HttpRouter)(remembering(router, paths)))))
     yield* router.addAll(paths.others)
     return router.asHttpEffect()

@@ -1,7 +1,7 @@
 /**
  * Answers that never change, made once and sent as they are, before any router or fiber.
  *
- * A request to such a route costs what it costs in Node itself. The price: no number of the request, no log, no metrics.
+ * A request to such a route costs what it costs in Node itself. The price: no number of the request.
  * The same routes are in the contract (Api.ts), too: other methods than GET, and HEAD, go that way.
  */
 import type * as http from "node:http"
@@ -27,6 +27,7 @@ export class StaticRoutes {
   answers(request: http.IncomingMessage, answer: Answer): boolean {
     const prepared = this.#answers.get(request.url!)
     if (prepared === undefined || request.method !== "GET") return false
+    answer.route = request.url
     answer.writeHead(200, prepared.headers)
     answer.end(prepared.body)
     return true
