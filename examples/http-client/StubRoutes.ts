@@ -177,13 +177,13 @@ export const make = (onVisit: (visit: Visit) => Effect.Effect<void> = () => Effe
     const seen = Effect.gen(function*() {
       const { url } = yield* HttpServerRequest.HttpServerRequest
       const came = yield* Timeout.now
-      peak = Math.max(peak, yield* inFlight.update((n) => n + 1))
-      yield* Effect.addFinalizer((exit) =>
+      const now = yield* Effect.acquireRelease(inFlight.update((n) => n + 1), (_, exit) =>
         Effect.gen(function*() {
           const after = Duration.millis((yield* Timeout.now) - came)
           yield* onVisit({ _tag: Exit.hasInterrupts(exit) ? "Left" : "Answered", path: url, after })
           yield* inFlight.update((n) => n - 1)
         }))
+      peak = Math.max(peak, now)
       return yield* app
     })
     // #endregion
