@@ -59,20 +59,32 @@ const failing: Shape = {
 
 const after = (shape: Shape, self: AnyEffect, limit: Duration.Input, options?: Options): AnyEffect => {
   try {
-    const millis = millisOf("limit", limit)
-    const name = options?.name ?? "timeout"
-    const body = () => self
-    return open(() => new ScopeBlock(shape, name, body, millis))
+    return limited(shape, self, millisOf("limit", limit), options)
   } catch (defect) {
     return Effect.die(defect)
   }
+}
+
+const limited = (shape: Shape, self: AnyEffect, millis: number, options: Options | undefined): AnyEffect => {
+  const name = options?.name ?? "timeout"
+  const body = () => self
+  return open(() => new ScopeBlock(shape, name, body, millis))
 }
 
 const at = (shape: Shape, self: AnyEffect, time: number, options?: Options): AnyEffect => {
   if (Number.isNaN(time)) {
     return Effect.die(new RangeError("Expected `limit` to be a time in milliseconds, got `NaN` (number)"))
   }
-  return Effect.withFiber((fiber) => after(shape, self, time - timersFor(fiber).now(), options))
+  return Effect.withFiber((fiber) => limited(shape, self, limitUntil(time, timersFor(fiber).now()), options))
+}
+
+/**
+ * Rounding must not let the time be up before `time`, neither here nor to whole nanoseconds as `Duration` does it: who looks
+ * at the clock then and waits again would do so for ever where time stands still meanwhile.
+ */
+const limitUntil = (time: number, now: number): number => {
+  const limit = time - now
+  return now + limit < time ? limit + (time - (now + limit)) : limit
 }
 
 const operator = (shape: Shape, limit: typeof after | typeof at): any =>

@@ -114,6 +114,16 @@ describe("Timeout.moveOnAt and Timeout.failAt", () => {
       assert.strictEqual(yield* now, 100)
     }))
 
+  test("are never up before that time, however the difference is rounded: who waits for it again would do so for ever", () =>
+    Effect.gen(function*() {
+      // To whole nanoseconds, as a Duration is; and 5071.321867 + (15061.918168823197 - 5071.321867) is less than the latter.
+      for (const [before, at] of [[0, 0.22477936010098987], [5071.321867, 15_061.918168823197]] as const) {
+        yield* Timeout.moveOnAt(Effect.never, before)
+        yield* Timeout.moveOnAt(Effect.never, at)
+        assert.strictEqual(yield* Timeout.now, at)
+      }
+    }))
+
   test("never end at Infinity", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Timeout.moveOnAt(Effect.as(Effect.sleep("1000 days"), 1), Infinity), Option.some(1))
