@@ -52,7 +52,7 @@ const make = Effect.gen(function*() {
         where cart_id = ${cartId}`
       const confirmation_job = yield* jobs.add(sql, OrderConfirmation, { order_id })
       yield* sql`update purchase set confirmation_job = ${confirmation_job} where order_id = ${order_id}`
-      return { order: { order_id, cart_id: cartId, lines, total_cents: totalOf(lines), note, confirmation_job }, before: false } satisfies Checked
+      return { order: orderOf({ order_id, cart_id: cartId, note, confirmation_job }, lines), before: false } satisfies Checked
     })
 
   return {
@@ -78,8 +78,12 @@ const find = (sql: PgClient.PgClient, cartId: string) =>
     }
     const lines = yield* sql<Line>`
       select product_id, product_name, quantity, price_cents from purchase_line where order_id = ${purchase.order_id} order by product_id`
-    return { ...purchase, lines, total_cents: totalOf(lines) } satisfies Order
+    return orderOf(purchase, lines)
   })
+
+/** The first answer and later ones are the same, byte for byte. */
+const orderOf = ({ cart_id, confirmation_job, note, order_id }: Omit<Order, "lines" | "total_cents">, lines: ReadonlyArray<Line>): Order =>
+  ({ order_id, cart_id, lines, total_cents: totalOf(lines), note, confirmation_job })
 
 const soldOut = (lines: ReadonlyArray<Line>) =>
   new Problem.Conflict({
