@@ -5,9 +5,9 @@
  * so does who listens to Effect's `ErrorReporter`.
  */
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { Cause, Effect, ErrorReporter, SchemaIssue } from "effect"
+import { Cause, Effect, ErrorReporter, SchemaIssue, Stream } from "effect"
 import { HttpApiError } from "effect/http-api"
-import { HttpServerError, HttpServerRequest, HttpServerRespondable, HttpServerResponse } from "effect/http"
+import { HttpBody, HttpServerError, HttpServerRequest, HttpServerRespondable, HttpServerResponse } from "effect/http"
 import { SqlError } from "effect/sql"
 import { codeOf, sqlFaultOf } from "../database/SqlFault.ts"
 import * as Problem from "../Problem.ts"
@@ -20,10 +20,21 @@ export const withAnswerForFaults = <E, R>(app: Effect.Effect<HttpServerResponse.
 /** Effect's own answers to what a client does wrong have an empty body, or a line of text. */
 const withProblem = (response: HttpServerResponse.HttpServerResponse): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.succeed(
-    response.status < 400 || response.headers["content-type"] === Problem.contentType
+    response.body._tag === "Stream" ? withLog(response, response.body) : response.status < 400 || response.headers["content-type"] === Problem.contentType
       ? response
       : problem(response.status, response.body._tag === "Uint8Array" ? textOf(response.body.body) : undefined)
   )
+
+/**
+ * A body that breaks half-way: its status has gone out already, so the connection is cut, and a client does not take what
+ * it has got for the whole. What is left to do is to tell of it.
+ */
+const withLog = (response: HttpServerResponse.HttpServerResponse, body: HttpBody.Stream): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setBody(response, HttpBody.stream(
+    Stream.tapCause(body.stream, (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.andThen(Effect.logError("an answer has broken half-way", cause), ErrorReporter.report(cause))),
+    body.contentType,
+    body.contentLength
+  ))
 
 const answerTo = <E>(cause: Cause.Cause<E>): Effect.Effect<HttpServerResponse.HttpServerResponse, E, HttpServerRequest.HttpServerRequest> => {
   // The client has gone, or the server stops: nobody waits for an answer, and the fiber ends as interrupted.

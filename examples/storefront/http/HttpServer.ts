@@ -12,7 +12,8 @@ import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as http from "node:http"
 import type * as net from "node:net"
 import type { Duplex } from "node:stream"
-import { Answer } from "./Answer.ts"
+import * as Problem from "../Problem.ts"
+import { Answer, securityHeaders } from "./Answer.ts"
 import { faultOf } from "./RequestTarget.ts"
 import type { StaticRoutes } from "./StaticRoutes.ts"
 
@@ -170,18 +171,22 @@ const statusOf: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413
 }
 
-/** Node has no request to answer to here, only bytes that it cannot read. */
+/** How long the sender of such bytes has to read the answer: to close at once, with more of them unread, could lose it. */
+const lingerMillis = 500
+
+/** Node has no request to answer to here, only bytes that it cannot read, so the answer is bytes as well. */
 const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  // An answer is under way already: more bytes would be taken for a part of it.
-  const busy = (socket as { _httpMessage?: http.ServerResponse | null })._httpMessage
-  if (!socket.writable || error.code === "ECONNRESET" || (busy !== undefined && busy !== null && busy.headersSent)) {
+  // The answer to what has come before, or to the part of it that could be read.
+  const busy = (socket as { _httpMessage?: http.ServerResponse | null })._httpMessage ?? undefined
+  // Bytes that come after a part of an answer would be taken for the rest of it.
+  if (!socket.writable || error.code === "ECONNRESET" || busy?.headersSent === true) {
     socket.destroy()
     return
   }
-  const request = new http.IncomingMessage(socket as net.Socket)
-  const answer = new Answer(request)
-  answer.shouldKeepAlive = false
-  answer.assignSocket(socket as net.Socket)
-  answer.once("finish", () => socket.end())
-  answer.problem(statusOf[error.code ?? ""] ?? 400, undefined, { connection: "close" })
+  const status = statusOf[error.code ?? ""] ?? 400
+  const body = Problem.bodyOf(status)
+  const headers = { ...securityHeaders, "content-type": Problem.contentType, "content-length": Buffer.byteLength(body), connection: "close" }
+  const head = [`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+  // A handler that waits for the rest is let go when the connection is closed: at once.
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => busy === undefined ? setTimeout(() => socket.destroy(), lingerMillis) : socket.destroy())
 }

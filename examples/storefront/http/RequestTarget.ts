@@ -8,10 +8,12 @@ import type * as http from "node:http"
 const hostPattern = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
 /** Nearly all requests have the same host. */
-let lastGoodHost = ""
+let lastGoodHost: string | undefined
 
 /** Says why the request is refused, if it is. */
 export const faultOf = (request: http.IncomingMessage): string | undefined => {
+  // HTTP/0.9 has no headers, and its answers have no status.
+  if (request.httpVersionMajor !== 1) return "Only HTTP/1.1 and HTTP/1.0 are spoken here."
   const raw = request.rawHeaders
   let host: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
