@@ -27,7 +27,9 @@ export const chatServer =
           const silent = Protocol.refusal("idle", `nothing said within ${inWords(options.idleTimeout)}`)
           yield* server.startSoon(idle.run((session) => session.drop(silent, "idle")), { name: "idle", service: true })
           yield* server.startSoon(away.run((token) => chat.notResumed(token)), { name: "away", service: true })
-          yield* server.startSoon(Effect.andThen(CancelScope.whenStopping, chat.stop), { name: "stopping", service: true })
+          // `Tcp.serve` hears of the stop in the same step: first it takes no more in, then everybody is told.
+          const stopping = CancelScope.whenStopping.pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(chat.stop))
+          yield* server.startSoon(stopping, { name: "stopping", service: true })
           return yield* Tcp.serve((stream: Tcp.TcpStream) => new Session(chat, stream).run, {
             name: "chat",
             host: options.host,
