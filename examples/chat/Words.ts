@@ -2,16 +2,17 @@
 import { Duration } from "effect"
 import type { Rate } from "./FloodLimit.ts"
 
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+/** A number alone is seconds. */
+const units = { "": 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 const sizes = { B: 1, KiB: 1024, MiB: 1_048_576 } as const
 
 const expected = (what: string, text: string): Error => new Error(`expected ${what}, got ${JSON.stringify(text)}`)
 
 export const duration = (text: string): Duration.Duration => {
-  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/u.exec(text) ?? []
+  const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/u.exec(text) ?? []
   const millis = Number(count) * units[unit as keyof typeof units]
   if (millis > 0) return Duration.millis(millis)
-  throw expected("a time such as 500ms, 15s, 2m or 1h", text)
+  throw expected("a time such as 500ms, 15s (or 15), 2m or 1h", text)
 }
 
 export const size = (text: string): number => {
