@@ -241,8 +241,10 @@ for (const [name, server] of databases) {
     it.skipIf(server === undefined)("undoes a checkout whose client goes away in the middle, and its connection serves others (D04)", async () => {
       await setStock(80, 5)
       const cart = await newCart({ 80: 1 })
-      const { promise: held, resolve: hold } = Promise.withResolvers<void>()
-      const { promise: released, resolve: release } = Promise.withResolvers<void>()
+      let hold!: () => void
+      let release!: () => void
+      const held = new Promise<void>((resolve) => hold = resolve)
+      const released = new Promise<void>((resolve) => release = resolve)
       // Somebody else has the row: the checkout waits for it inside of its transaction.
       const holder = execute(shop.database!, (sql) =>
         sql.withTransaction(Effect.andThen(sql`update stock set quantity = quantity where product_id = 80`, Effect.promise(() => {
