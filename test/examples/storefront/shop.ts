@@ -7,6 +7,7 @@ import * as http from "node:http"
 import * as net from "node:net"
 import { Api } from "../../../examples/storefront/Api.ts"
 import * as Config from "../../../examples/storefront/Config.ts"
+import { Mail } from "../../../examples/storefront/notifications/Mail.ts"
 import * as Storefront from "../../../examples/storefront/Storefront.ts"
 import { type Started, start } from "../../node/main/start.ts"
 
@@ -17,6 +18,8 @@ export interface ShopOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Routes of the test. */
   readonly routes?: Storefront.MoreRoutes
+  /** Where letters go; without it, into the log. */
+  readonly mail?: Mail
 }
 
 export interface LogLine {
@@ -65,7 +68,10 @@ export const startShop = async (options: ShopOptions = {}): Promise<Shop> => {
   const program = CancelScope.open((own) => {
     scope = own
     return Storefront.serve(configOf(options), options.routes)((place) => Effect.sync(() => resolve(place)))
-  }).pipe(Effect.provide(Logger.layer([logger])))
+  }).pipe(
+    Effect.provide(Logger.layer([logger])),
+    (program) => options.mail === undefined ? program : Effect.provideService(program, Mail, options.mail)
+  )
   const fiber = Effect.runFork(program)
   fiber.addObserver((exit) => {
     if (Exit.isFailure(exit)) reject(new Error(String(exit.cause)))
