@@ -2,7 +2,9 @@
  * The application as one block: its database, its background and its server are tasks of one nursery, so that none of
  * them outlives the others, and the program ends when the last one has.
  */
-import { NodeHttpPlatform, NodeServices } from "@effect/platform-node"
+// Not all of @effect/platform-node: that takes a third of a second longer to load.
+import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ByteSize, Effect, Layer } from "effect"
 import { Nursery } from "effect-nursery"
 import { Etag, HttpIncomingMessage, HttpRouter } from "effect/http"

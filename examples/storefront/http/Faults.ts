@@ -4,7 +4,7 @@
  * What is our fault is 500: the client gets the number of the request and nothing else, the log gets the cause, once, and
  * so does who listens to Effect's `ErrorReporter`.
  */
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Cause, Effect, ErrorReporter, SchemaIssue, Stream } from "effect"
 import { HttpApiError } from "effect/http-api"
 import { HttpBody, HttpServerError, HttpServerRequest, HttpServerRespondable, HttpServerResponse } from "effect/http"

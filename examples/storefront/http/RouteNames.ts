@@ -2,7 +2,7 @@
  * Lets each answer know its route: the pattern `/products/:id`, and not the path `/products/17`. Figures by path would be
  * as many as clients can think of.
  */
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Context, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import type { Answer } from "./Answer.ts"
