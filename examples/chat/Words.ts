@@ -46,9 +46,10 @@ export const count = (least: number) => (text: string): number => {
   throw expected(`a whole number from ${least} and up`, text)
 }
 
-/** The largest unit that gives a whole number. */
+/** In the largest unit that gives a whole number, except that one minute is sixty seconds. */
 export const inWords = (input: Duration.Duration): string => {
   const millis = Duration.toMillis(input)
-  const unit = (["h", "m", "s"] as const).find((name) => millis % units[name] === 0) ?? "ms"
+  const larger = millis === units.m ? (["s"] as const) : (["h", "m", "s"] as const)
+  const unit = larger.find((name) => millis % units[name] === 0) ?? "ms"
   return `${millis / units[unit]}${unit}`
 }
