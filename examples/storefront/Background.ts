@@ -2,7 +2,7 @@
  * Work that goes on after the answer: tasks of the application, not of a request. They outlive the client that has asked
  * for them, and are waited for when the application stops. A failure concerns nobody else; it is logged.
  */
-import { Context, Effect, ErrorReporter } from "effect"
+import { Cause, Context, Effect, ErrorReporter } from "effect"
 import { Nursery } from "effect-nursery"
 
 export class Background extends Context.Service<Background, {
@@ -13,7 +13,12 @@ export class Background extends Context.Service<Background, {
 /** Opens the nursery of the background for the time of `body`. */
 export const open = <A, E, R>(body: (background: Background["Service"]) => Effect.Effect<A, E, R>) =>
   Nursery.supervised(
-    (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(Effect.orDie(task), { name })) }),
+    (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(orDieOfAll(task), { name })) }),
     (cause, task) => Effect.andThen(Effect.logError(`the background task "${task.name}" has failed`, cause), ErrorReporter.report(cause)),
     { name: "background" }
   )
+
+/** As `Effect.orDie`, which keeps only the first of several failures. */
+const orDieOfAll = <A, E, R>(task: Effect.Effect<A, E, R>): Effect.Effect<A, never, R> =>
+  Effect.catchCause(task, (cause) =>
+    Effect.failCause(Cause.fromReasons(cause.reasons.map((reason) => reason._tag === "Fail" ? Cause.makeDieReason(reason.error) : reason))))

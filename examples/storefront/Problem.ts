@@ -5,7 +5,7 @@
  * them back as the same classes.
  */
 import { HttpApiError } from "effect/http-api"
-import { Schema } from "effect"
+import { ErrorReporter, Schema } from "effect"
 import * as http from "node:http"
 
 /** Says that this is a problem by its status alone: its title says all. */
@@ -39,7 +39,10 @@ export class PayloadTooLarge extends HttpApiError.Problem<PayloadTooLarge>()("Pa
 export class Unprocessable extends HttpApiError.Problem<Unprocessable>()("Unprocessable", { type: plain, status: 422, title: "Unprocessable Content" }, { errors }) {}
 
 /** 503: the database is not there, or not yet. Each answer with this status says when to try again (http/Answer.ts). */
-export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", { type: plain, status: 503, title: "Service Unavailable" }) {}
+export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", { type: plain, status: 503, title: "Service Unavailable" }) {
+  // Each request meets it while the database is away. The log has one line about that; a report for each would hide others.
+  override readonly [ErrorReporter.ignore] = true
+}
 
 /** The problem of a status, for what fails outside of any endpoint, as a body. */
 export const bodyOf = (status: number, detail?: string): string =>

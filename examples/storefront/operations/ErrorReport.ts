@@ -3,7 +3,7 @@
  *
  * Several tasks of a nursery may fail at once. Reports that show the first failure only hide the one that matters.
  */
-import { type Cause, type Fiber, Option } from "effect"
+import { type Cause, ErrorReporter, type Fiber, Option } from "effect"
 import { Failures } from "effect-nursery"
 import { answerIn } from "../http/RouteNames.ts"
 import { originOf } from "./Origin.ts"
@@ -28,9 +28,12 @@ export interface ErrorReport {
   readonly route?: string
 }
 
-/** None for a cause that is an interruption only: somebody has gone, nothing is wrong. */
+/** None for an interruption, which means that somebody has gone, and for errors that say that they need no report. */
 export const reportOf = (cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>, timestamp: bigint): Option.Option<ErrorReport> => {
-  const failures = Failures.fromCause(cause).map((failure) => failureOf(failure.task, failure._tag === "Fail" ? failure.error : failure.defect))
+  const failures = Failures.fromCause(cause).flatMap((failure) => {
+    const error = failure._tag === "Fail" ? failure.error : failure.defect
+    return ErrorReporter.isIgnored(error) ? [] : [failureOf(failure.task, error)]
+  })
   if (failures.length === 0) return Option.none()
   const answer = answerIn(fiber.context)
   return Option.some({

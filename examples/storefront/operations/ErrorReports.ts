@@ -47,7 +47,8 @@ export const record = (url: Redacted.Redacted) => <A, E>(program: Effect.Effect<
 const reporterTo = (sender: MemoryChannel.Sender<ErrorReport>): Effect.Effect<ErrorReporter.ErrorReporter> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const run = Effect.runForkWith(context)
-    const seen = new WeakSet<object>()
+    // What each fiber has reported last. The cause alone would not do: that of a fault which is a constant is always the same.
+    const told = new WeakMap<object, Cause.Cause<unknown>>()
     let dropped = 0
     const put = (report: ErrorReport) =>
       Effect.gen(function*() {
@@ -57,8 +58,8 @@ const reporterTo = (sender: MemoryChannel.Sender<ErrorReport>): Effect.Effect<Er
       }).pipe(Effect.ignore)
     const report = ({ cause, fiber, timestamp }: { readonly cause: Cause.Cause<unknown>; readonly fiber: Fiber.Fiber<unknown, unknown>; readonly timestamp: bigint }) => {
       // The same fault may pass several places that report it.
-      if (seen.has(cause)) return
-      seen.add(cause)
+      if (told.get(fiber) === cause) return
+      told.set(fiber, cause)
       const made = reportOf(cause, fiber, timestamp)
       if (Option.isSome(made)) run(put(made.value))
     }
