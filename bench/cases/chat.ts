@@ -30,7 +30,7 @@ const closed = `p99 in ms, with ${underWay} lines of each sender under way`
 const open = "p99 in ms, at 20 lines a second"
 const openMedian = "p50 of that"
 const perSecond = 20
-const paceSeconds = 3
+const paceSeconds = 2
 
 /** After the ten runs with which a measurement warms up. */
 const warmRuns = 10
@@ -67,22 +67,22 @@ const talking = (recipe: Recipe): (() => Promise<Run>) => async () => {
 }
 
 const million = 1_000_000
-/** A tenth of the lines for those who need seconds for each hundred thousand, and fewer rounds. */
-const slow: Pick<Side, "n" | "warm" | "atMostRounds"> = { n: million / 10, warm: 2 * users, atMostRounds: 2 }
-const quick: Pick<Side, "n" | "warm"> = { n: million, warm: million / 20 }
+const fast: Pick<Side, "n" | "warm" | "atMostRounds"> = { n: million, warm: million / 20, atMostRounds: 3 }
+/** Fewer lines, and one round, for those who need a second for each hundred thousand and as many for the joins: all takes four minutes. */
+const slow: Pick<Side, "n" | "warm" | "atMostRounds"> = { n: million / 20, warm: users, atMostRounds: 1 }
 
 const chatting: Case = {
   name: "chat",
   question: `What does a line cost that one of ${senders} senders says to ${users} users, for each of them?`,
   reference: batch,
   sides: {
-    [ours]: { ...quick, load: talking(recipes.ours), note: "examples/chat/server.ts" },
-    [batch]: { ...quick, load: talking(recipes.batch), note: "by hand: one write for each user and turn, nothing else" },
+    [ours]: { ...fast, load: talking(recipes.ours), note: "examples/chat/server.ts" },
+    [batch]: { ...fast, load: talking(recipes.batch), note: "by hand: one write for each user and turn, nothing else" },
     [raw]: { ...slow, load: talking(recipes.raw), note: "by hand: one write for each user and line" },
     [ws]: { ...slow, load: talking(recipes.ws) },
     [socketIo]: { ...slow, load: talking(recipes.socketIo), note: "over WebSockets alone" },
     [asyncio]: { ...slow, load: talking(recipes.asyncio), note: "a textbook's: one user after the other, each drained" },
-    [c]: { ...quick, load: talking(recipes.c), note: "by hand, batching" }
+    [c]: { ...fast, load: talking(recipes.c), note: "by hand, batching" }
   },
   targets: [
     { ...faster(batch, 0.75, 0.9), what: `${ours}, CPU of the messages: of the speed of ${batch}`, unit: " ×" },
@@ -140,7 +140,7 @@ const idling: Case = {
   reference: batch,
   sides: Object.fromEntries(
     Object.entries({ [ours]: recipes.ours, [batch]: recipes.batch, [asyncio]: recipes.asyncio, [c]: recipes.c })
-      .map(([name, recipe]) => [name, { n: idle, warm: 1, atMostRounds: 3, load: silent(recipe) }])
+      .map(([name, recipe]) => [name, { n: idle, warm: 1, atMostRounds: 2, load: silent(recipe) }])
   ),
   targets: [toldAtMost(perConnection, " KiB", 10)],
   notes: ["Time and CPU are those of the program that counts. The buffers of the system are in no figure."]
@@ -153,7 +153,7 @@ const longBytes = 1000
 const extra = "CPU of a line while one does not read, to that while all read"
 const toldOf = "of 100 others, told that the one has left"
 /** For those whom it stops for ever. */
-const patienceSeconds = 15
+const patienceSeconds = 5
 
 const stopping = (recipe: Recipe): (() => Promise<Run>) => async () => {
   const server = await ChatProcess.start(recipe)
@@ -194,8 +194,8 @@ const stopped: Case = {
   reference: batch,
   sides: {
     // More than the system keeps for the one (about 4 MB) and the server may keep (1 MiB).
-    [ours]: { n: 10_000 * others, warm: 200 * others, atMostRounds: 3, load: stopping(recipes.ours) },
-    [batch]: { n: 10_000 * others, warm: 200 * others, atMostRounds: 3, load: stopping(recipes.batch) },
+    [ours]: { n: 10_000 * others, warm: 200 * others, atMostRounds: 2, load: stopping(recipes.ours) },
+    [batch]: { n: 10_000 * others, warm: 200 * others, atMostRounds: 2, load: stopping(recipes.batch) },
     [asyncio]: { n: 5_000 * others, warm: 20 * others, atMostRounds: 1, load: stopping(recipes.asyncio), note: "it waits for the one who does not read, and all others wait with it" }
   },
   targets: [

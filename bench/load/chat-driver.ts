@@ -47,7 +47,7 @@ export class ChatUsers {
   async stop(): Promise<void> {
     await this.program.ask("stop")
   }
-  /** No wait may last longer. */
+  /** How long it may last until something comes, when something must. */
   async patience(seconds: number): Promise<void> {
     await this.program.ask(`patience ${seconds}`)
   }

@@ -178,12 +178,13 @@ const speak = (sender: number, until: number, time: number): void => {
 
 // --- commands ---
 
-let patienceSeconds = 40
+let patienceSeconds = 30
 
 const until = (isSo: () => boolean, soFar: () => string): Promise<void> =>
   new Promise((resolve) => {
-    const watchdog = setTimeout(() => fail(`${soFar()} in ${patienceSeconds} s`), patienceSeconds * 1000)
+    const watchdog = setTimeout(() => fail(`${soFar()}, and none for ${patienceSeconds} s`), patienceSeconds * 1000)
     look = () => {
+      watchdog.refresh()
       if (!isSo()) return
       look = () => {}
       clearTimeout(watchdog)
