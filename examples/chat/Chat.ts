@@ -8,7 +8,7 @@ import type { ChatOptions } from "./Options.ts"
 import type { Outbox } from "./Outbox.ts"
 import * as Protocol from "./Protocol.ts"
 import { Room } from "./Room.ts"
-import type { Session } from "./Session.ts"
+import { goingDown, type Session } from "./Session.ts"
 import { Stats } from "./Stats.ts"
 import { Turn } from "./Turn.ts"
 
@@ -29,6 +29,7 @@ export class Chat {
   readonly connecting: Deadlines<Session>
   readonly idle: Deadlines<Session>
   readonly away: Deadlines<Token>
+  /** Everybody has been told that the server stops. */
   isStopping = false
 
   constructor(options: ChatOptions, bus: Bus, clock: Clock.Clock) {
@@ -122,13 +123,18 @@ export class Chat {
     return Effect.ignore(this.bus.leave(token))
   }
 
+  /** At the end of each turn. */
+  readonly publish: Effect.Effect<void> = Effect.suspend(() => {
+    this.stats.users = this.users.size
+    return this.stats.publish
+  })
+
   /** The server stops: everybody is told, and all that has come is still taken in. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     this.isStopping = true
     const connections = [...this.connections]
-    const why = Protocol.refusal("shutdown", "the server is going down")
     for (const connection of connections) connection.outbox.leaveRoom()
-    return Effect.forEach(connections, (connection) => connection.drop(why, "shutdown"), { discard: true })
+    return Effect.forEach(connections, (connection) => connection.drop(goingDown, "shutdown"), { discard: true })
   })
 }
 

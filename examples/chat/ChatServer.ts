@@ -20,7 +20,7 @@ export const chatServer =
           const { away, bus, connecting, idle, turn } = chat
           // Services: they go on until the last connection has ended.
           yield* server.start(bus.attach(chat.deliver), { name: "bus", service: true })
-          yield* server.startSoon(turn.write(chat.stats.publish), { name: "writing", service: true })
+          yield* server.startSoon(turn.write(chat.publish), { name: "writing", service: true })
           yield* server.startSoon(turn.watchNews, { name: "news", service: true })
           const late = Protocol.refusal("idle", `no CONNECT within ${inWords(options.connectTimeout)}`)
           yield* server.startSoon(connecting.run((session) => session.drop(late, "refused")), { name: "not connected", service: true })

@@ -19,6 +19,9 @@ export interface Self {
   readonly name: string
 }
 
+/** What everybody is told when the server stops. */
+export const goingDown = Protocol.refusal("shutdown", "the server is going down")
+
 const nothing: ReadonlySet<Protocol.Capability> = new Set()
 
 export class Session {
@@ -51,6 +54,8 @@ export class Session {
     chat.connections.add(this)
     chat.stats.connected++
     chat.connecting.start(this)
+    // Accepted in the last moment: the others have been told already.
+    if (chat.isStopping) this.part("shutdown", goingDown)
     // All that has come is taken in at once: many lines in one step of this task.
     const step = Effect.flatMap(this.stream.receive, (bytes) => Option.isNone(bytes) ? this.leavesBecause("end") : this.take(bytes.value))
     return Effect.whileLoop({ while: () => this.leaving === undefined, body: () => step, step: () => {} }).pipe(
@@ -73,7 +78,7 @@ export class Session {
     this.chat.users.set(self.token, this)
   }
 
-  /** The name was taken, after all. */
+  /** The name was taken after all, or somebody else goes on as this user. */
   becomesNobody(token: Token): void {
     this.self = undefined
     this.chat.users.delete(token)
@@ -176,7 +181,7 @@ export class Session {
 
   /** The user goes on over another connection. */
   replaced(): void {
-    this.self = undefined
+    if (this.self !== undefined) this.becomesNobody(this.self.token)
     this.outbox.leaveRoom()
     this.chat.turn.after(this.drop(Protocol.refusal("resumed", "you are here with another connection"), "resumed"))
   }

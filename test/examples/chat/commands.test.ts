@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Metric } from "effect"
 import { Tasks } from "effect-nursery"
 import { assert, describe, it } from "vitest"
 import { inVirtualTime } from "./support.ts"
@@ -94,6 +94,26 @@ describe("examples/chat: commands (B21)", () => {
           assert.isTrue(bob.heard.some((line) => line.startsWith(`-- /${command}`)), command)
         }
         assert.lengthOf(bob.heard.filter((line) => line.startsWith("ERR unknown-command ")), 3)
+      })))
+
+  it("counts for whoever reads the metrics of Effect (B37)", () =>
+    inVirtualTime({ floodLimit: undefined, outbox: 50_000 }, ({ connect, join }) =>
+      Effect.gen(function*() {
+        const ada = yield* join("Ada")
+        const bob = yield* join("bob")
+        const deaf = yield* connect
+        yield* Effect.orDie(deaf.send("CONNECT deaf\n"))
+        yield* ada.hears("deaf connected!")
+        for (let i = 0; i < 200; i++) yield* Effect.andThen(ada.say(`${i} ${"x".repeat(1000)}`), ada.hears(new RegExp(`^Ada: ${i} `, "u")))
+        yield* ada.hears("deaf has left the chat")
+        yield* bob.say("/quit")
+        yield* ada.hears("bob has left the chat")
+        const now = new Map((yield* Metric.snapshot).map(({ attributes, id, state }) => [`${id} ${attributes?.["reason"] ?? ""}`.trim(), state]))
+        const count = (name: string) => (now.get(name) as { readonly count?: number; readonly value?: number } | undefined)
+        assert.deepStrictEqual(["chat_joined", "chat_left slow", "chat_left quit", "chat_lines_in"].map((name) => count(name)?.count), [3, 1, 1, 201])
+        assert.deepStrictEqual(["chat_connected", "chat_users"].map((name) => count(name)?.value), [1, 1])
+        assert.isAbove(count("chat_outbox_peak_bytes")!.value!, 50_000)
+        assert.isAtLeast(count("chat_lines_out")!.count!, 400)
       })))
 
   it("lets a user say 20 lines in a second, tells how many more were not said, and then goes on (B23)", () =>

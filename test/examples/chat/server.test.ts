@@ -338,6 +338,23 @@ describe("the defects of the source's chat server, mended (FEATURES 0.6)", () =>
         for (const person of people) assert.notMatch(person.heard.join("\n"), /has left/u)
       })))
 
+  it("a connection that comes while the server stops is told so, too, and holds nothing up", () =>
+    inVirtualTime({}, ({ connect, join, stop }) =>
+      Effect.gen(function*() {
+        yield* join("Ada")
+        const began = yield* Timeout.now
+        // Some come before the server stops, some after: each has an end.
+        const late = (millis: number) =>
+          Effect.andThen(Effect.sleep(millis), Effect.scoped(Effect.flatMap(connect, (stream) => Stream.mkString(Stream.decodeText(stream.chunks))))).pipe(
+            Effect.catch(() => Effect.succeed(""))
+          )
+        const [report, ...heard] = yield* Tasks.gather([Effect.andThen(Effect.sleep(10), stop), ...Array.from({ length: 20 }, (_, i) => late(i))])
+        assert.strictEqual(report.forced, 0)
+        assert.isBelow((yield* Timeout.now) - began, 1000)
+        assert.isTrue(heard.every((text) => text === "" || text === "ERR shutdown the server is going down\n"))
+        assert.isTrue(heard.some((text) => text !== ""))
+      }), { delay: 3 }))
+
   it("the set of users may change in the middle of a broadcast: 200 a second come and go while others talk (M09)", () =>
     inVirtualTime({ floodLimit: undefined }, ({ connect, join }) =>
       Effect.gen(function*() {

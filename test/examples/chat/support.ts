@@ -1,5 +1,5 @@
 /** A chat server on a simulated network, in virtual time, and people who talk to it in plain lines. */
-import { Deferred, Effect, Logger, type Scope, Stream } from "effect"
+import { Deferred, Effect, Logger, Metric, type Scope, Stream } from "effect"
 import { CancelScope, type Errors, Nursery, Watch } from "effect-nursery"
 import { type Server, Tcp } from "effect-nursery/net"
 import { Explore, SimulatedNetwork, VirtualClock } from "effect-nursery/testing"
@@ -122,7 +122,11 @@ export const party = <A, E>(
       yield* stop
       assert.deepStrictEqual([network.connections, network.listeners], [[], []])
       return value
-    }), { name: "test" }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>()))
+    }), { name: "test" }).pipe(
+    Effect.provideService(Logger.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>()),
+    // Counts of its own.
+    (test) => Effect.suspend(() => Effect.provideService(test, Metric.MetricRegistry, new Map()))
+  )
 
 /** The same in virtual time. */
 export const inVirtualTime = <A, E>(
