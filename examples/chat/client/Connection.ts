@@ -59,7 +59,7 @@ export const stay = (talk: Talk, place: Place, giveUpMillis: number): Effect.Eff
       if (session.wasLive) [attempt, lostAt] = [0, now]
       const delay = delayMillis(attempt++, yield* Random.next)
       if (now + delay > lostAt + giveUpMillis) return { _tag: "Lost", why: session.why }
-      yield* talk.setStatus(`no connection (${session.why}), trying again`)
+      yield* talk.setStatus(`no connection, trying again (${session.why})`)
       yield* Effect.sleep(delay)
     }
   })

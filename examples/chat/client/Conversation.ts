@@ -234,6 +234,9 @@ export class Conversation {
   private join(): void {
     this.phase = { _tag: "Joining" }
     this.token = undefined
+    // Who joins anew hears nothing that was said before. A server that was started anew counts from the beginning.
+    this.lastSeq = "-"
+    this.seqs.clear()
     this.send.push(`CONNECT ${this.name}`)
   }
 
@@ -299,7 +302,6 @@ export class Conversation {
     const why = text === "" ? reason : text
     const isHello = this.phase._tag !== "Live"
     if (reason === "resume-unknown") {
-      this.lastSeq = "-"
       this.show.push({ _tag: "Problem", text: "the server has forgotten us; what was said meanwhile may be missing" })
       return this.join()
     }

@@ -188,6 +188,8 @@ describe("chat client on a network", () => {
         yield* start(realServer, on)
         yield* alice.prints("alice: are you there? ✓")
         assert.isTrue(has(alice.printed, "has forgotten us"))
+        // Its numbers begin anew, and are not taken for those of before.
+        assert.lengthOf(alice.printed.filter((line) => line.includes("alice connected!")), 2)
         yield* alice.end
         assert.deepStrictEqual(yield* alice.ended, { ending: { _tag: "Left" }, anyFailed: false })
       })
