@@ -80,9 +80,12 @@ export interface Bus {
    * of `started` on. It must not throw.
    */
   attach(deliver: (events: ReadonlyArray<Stored>) => void): Nursery.Startable<void, void, Unavailable, never>
-  /** A new user, with a token that the server has made. The event `Joined` says how many are online then. */
-  join(user: { readonly token: Token; readonly name: Name; readonly room: string }): Effect.Effect<Stored<EventOf<"Joined">>, NameTaken | Unavailable>
-  /** The user is gone for good. Their name is free. Again does nothing. */
+  /**
+   * A new user, with a token that the server has made. The event `Joined` says how many are online then. When the process
+   * dies, those who may resume keep their names for the time in which they can do so at another one.
+   */
+  join(user: { readonly token: Token; readonly name: Name; readonly room: string; readonly mayResume: boolean }): Effect.Effect<Stored<EventOf<"Joined">>, NameTaken | Unavailable>
+  /** The user is gone for good. Their name is free. Again does nothing. When it fails, it is done as soon as it can be. */
   leave(token: Token): Effect.Effect<void, Unavailable>
   /** The user's connection is lost. They may come back within so long, here or at another process; if not, `leave` is called by this process, or by whoever finds it dead. */
   away(token: Token, forMillis: number): Effect.Effect<void, Unavailable>

@@ -50,7 +50,7 @@ const connect = (session: Session, text: string): Effect.Effect<void> =>
     // Before anybody can hear of the newcomer: what they are told waits for the greeting.
     const token = randomUUID()
     session.becomes({ token, name: name.shown })
-    return Effect.matchEffect(chat.bus.join({ token, name, room }), {
+    return Effect.matchEffect(chat.bus.join({ token, name, room, mayResume: session.granted.has("resume") }), {
       onFailure: (why) => {
         session.becomesNobody(token)
         return again(session, refusalOf(why))

@@ -97,7 +97,7 @@ class MemoryBus implements Bus {
     return id === undefined || (user.deliveries ??= new Deliveries()).isNew(id)
   }
 
-  join({ name, room, token }: { readonly token: Token; readonly name: Name; readonly room: string }): Effect.Effect<Stored<EventOf<"Joined">>, NameTaken> {
+  join({ name, room, token }: Parameters<Bus["join"]>[0]): Effect.Effect<Stored<EventOf<"Joined">>, NameTaken> {
     return Effect.suspend(() => {
       if (this.byName.has(name.key)) return Effect.fail(new NameTaken({ name: name.shown }))
       const user: User = { token, name, room: this.place(room), joined: this.count, deliveries: undefined }

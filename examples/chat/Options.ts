@@ -55,6 +55,17 @@ export const defaults: ChatOptions = {
   bus: undefined
 }
 
+/** The rest is up to the client of Redis. */
+const redisUrl = (text: string): string => {
+  if (URL.canParse(text) && /^rediss?:$/u.test(new URL(text).protocol)) return text
+  throw new Error(`expected an address such as redis://127.0.0.1:6379, got ${JSON.stringify(text)}`)
+}
+
+const busName = (text: string): string => {
+  if (/^[\w.:-]+$/u.test(text)) return text
+  throw new Error(`expected a name of letters, digits and the characters . : - _, got ${JSON.stringify(text)}`)
+}
+
 /** The same on the command line, each with the default from above. */
 export const settings = {
   "connect-timeout": { argument: "TIME", does: "how long a connection may take to say CONNECT", default: inWords(defaults.connectTimeout), read: duration },
@@ -68,5 +79,8 @@ export const settings = {
   "resume-for": { argument: "TIME", does: "how long a user who has lost the connection may take to come back", default: inWords(defaults.resumeFor), read: duration },
   "resume-buffer": { argument: "SIZE", does: "how much of what happened is kept for those who come back", default: sizeInWords(defaults.resumeBuffer), read: size },
   "no-echo": { does: "users do not hear what they say themselves" },
+  bus: { argument: "URL", does: "a Redis that the server shares with others, such as redis://127.0.0.1:6379; without it the server is alone", read: redisUrl },
+  "bus-name": { argument: "NAME", does: "which chat it is, of those that share the Redis", default: "chat", read: busName },
+  "bus-timeout": { argument: "TIME", does: "how long users wait for the Redis, before they are refused", default: "5s", read: duration },
   log: { argument: "FORM", does: "the form of the log: pretty or json", default: "pretty", read: oneOf("pretty", "json") }
 } as const

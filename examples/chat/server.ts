@@ -12,20 +12,20 @@
  *   3. Stop a client with Ctrl-Z, let another one talk a lot, and look at /stats.
  */
 import { Main } from "effect-nursery/node"
-import { Effect } from "effect"
+import { Console, Duration, Effect } from "effect"
 import { announce, optionsFrom, orSayWhy } from "../support/server.ts"
 import { chatServer } from "./ChatServer.ts"
 import { logger } from "./Log.ts"
-import { settings } from "./Options.ts"
+import { type ChatOptions, settings } from "./Options.ts"
 
-const { log, "no-echo": noEcho, ...values } = optionsFrom({
+const { bus: busUrl, log, "no-echo": noEcho, ...values } = optionsFrom({
   name: "chat server",
   file: "examples/chat/server.ts",
   does: "lets its users talk to each other (the protocol: examples/chat/PROTOCOL.md)",
   port: 8000
 }, settings)
 
-const server = chatServer({
+const options: Partial<ChatOptions> = {
   host: values.host,
   port: values.port,
   connectTimeout: values["connect-timeout"],
@@ -39,6 +39,31 @@ const server = chatServer({
   resumeFor: values["resume-for"],
   resumeBuffer: values["resume-buffer"],
   echo: !noEcho
-})
+}
 
-Main.run(server(announce("chat server")).pipe(Effect.catchTag("Unavailable", Effect.die), orSayWhy(values), Effect.provide(logger(log))))
+/** Loaded when it is asked for: who is alone needs no client of Redis, which takes time and memory. */
+const shared = (url: string) =>
+  Effect.flatMap(Effect.promise(() => import("./RedisBus.ts")), (RedisBus) =>
+    RedisBus.make({
+      url,
+      name: values["bus-name"],
+      giveUpAfter: Duration.toMillis(values["bus-timeout"]),
+      deadAfter: 5000,
+      resumeFor: Duration.toMillis(values["resume-for"]),
+      history: values.history,
+      resumeBytes: values["resume-buffer"]
+    }))
+
+const started = announce("chat server")
+
+// The connection to Redis is closed after everybody has left.
+const server = busUrl === undefined ? chatServer(options)(started) : Effect.scoped(Effect.flatMap(shared(busUrl), (bus) => chatServer({ ...options, bus })(started)))
+
+/** Without its password. */
+const busPlace = busUrl === undefined ? "" : new URL(busUrl).host
+
+Main.run(server.pipe(
+  Effect.catchTag("Unavailable", () => Effect.andThen(Console.error(`cannot reach Redis at ${busPlace}`), Effect.sync(() => void (process.exitCode = 1)))),
+  orSayWhy(values),
+  Effect.provide(logger(log))
+))
