@@ -5,6 +5,7 @@ import { chat } from "./chat.ts"
 import { echo } from "./echo.ts"
 import { explore } from "./explore.ts"
 import { gather, gatherBounded } from "./gather.ts"
+import { http } from "./http.ts"
 import { limiterCase } from "./limiter.ts"
 import { liveTimeLimits } from "./live-time-limits.ts"
 import { nested, nestedDeep } from "./nested.ts"
@@ -35,5 +36,6 @@ export const cases: ReadonlyArray<Case> = [
   ...thread,
   ...echo,
   ...webSocket,
-  ...chat
+  ...chat,
+  ...http
 ]

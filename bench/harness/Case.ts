@@ -1,4 +1,5 @@
 /** What a benchmark is: a question, the sides that answer it, and the targets that are judged. */
+import type { Share } from "./profile.ts"
 
 /**
  * Does `n` operations and returns how many of them it has really done, so that a side that loses work
@@ -21,6 +22,13 @@ export interface Elsewhere {
 /** `what` says what the figure is, with its unit. */
 export type Tell = (what: string, figure: number) => void
 
+/** Does the whole measurement, with its own warm-up, and says what `n` operations have cost. */
+export interface ByTime {
+  (n: number, tell: Tell): Promise<{ readonly wallMs: number; readonly cpuMs: number; readonly rssMB: number }>
+  /** The same under the profiler. */
+  readonly profile?: () => Promise<ReadonlyArray<Share>>
+}
+
 export interface Side {
   /** Operations in one timed section. */
   readonly n: number
@@ -36,6 +44,8 @@ export interface Side {
   readonly library?: () => string
   /** Imports only what this side needs, so that memory is this side's. Python sides have none: python/ has them by name. */
   readonly load?: () => Promise<Run>
+  /** In place of `load`, for who is measured for a time and not for a number of operations. */
+  readonly byTime?: ByTime
   readonly python?: "asyncio" | "trio"
 }
 

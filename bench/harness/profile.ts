@@ -1,4 +1,5 @@
 /** Where the time of one run goes: the functions with the most time of their own. */
+import type { Profiler } from "node:inspector"
 import { Session } from "node:inspector/promises"
 
 export interface Share {
@@ -19,7 +20,10 @@ export const profile = async (work: () => Promise<unknown>): Promise<ReadonlyArr
   await session.post("Profiler.enable")
   await session.post("Profiler.start")
   await work()
-  const { profile: { nodes, samples = [] } } = await session.post("Profiler.stop")
+  return sharesOf((await session.post("Profiler.stop")).profile)
+}
+
+export const sharesOf = ({ nodes, samples = [] }: Profiler.Profile): ReadonlyArray<Share> => {
   const names = new Map(nodes.map(({ callFrame, id }) => [id, (callFrame.functionName || "(anonymous)") + placeOf(callFrame)]))
   const counts = new Map<string, number>()
   for (const id of samples) {

@@ -7,7 +7,24 @@ import { profile } from "./profile.ts"
 
 const [caseName, sideName, ...numbers] = process.argv.slice(2)
 const [n = 1, repeat = 1, warm = 1] = numbers.map(Number)
-const load = cases.find((c) => c.name === caseName)?.sides[sideName!]?.load
+const { byTime, load } = cases.find((c) => c.name === caseName)?.sides[sideName!] ?? {}
+
+const figures = new Map<string, Array<number>>()
+const tell: Tell = (what, figure) => {
+  const before = figures.get(what)
+  if (before === undefined) figures.set(what, [figure])
+  else before.push(figure)
+}
+const told = () => Object.fromEntries([...figures].map(([what, all]) => [what, median(all)]))
+
+if (byTime !== undefined) {
+  const answer = process.env.BENCH_PROFILE === undefined
+    ? { ...await byTime(n, tell), told: told() }
+    : await byTime.profile?.() ?? []
+  console.log(JSON.stringify(answer))
+  process.exit(0)
+}
+
 if (load === undefined) throw new Error(`There is no side "${sideName}" of a case "${caseName}" to run.`)
 const run = await load()
 
@@ -58,12 +75,6 @@ const cpuMs = () => {
   return (user + system) / 1000
 }
 const mark = () => markedAt = { wall: performance.now(), cpu: cpuMs() }
-const figures = new Map<string, Array<number>>()
-const tell: Tell = (what, figure) => {
-  const before = figures.get(what)
-  if (before === undefined) figures.set(what, [figure])
-  else before.push(figure)
-}
 // A short section is repeated: what the collector does late belongs to it.
 const enoughMillis = 400
 const cpu = cpuMs()
@@ -80,6 +91,5 @@ if (done !== n * runs) {
   console.error(`ended well, but with ${done} of ${n * runs} done`)
   process.exit(1)
 }
-const told = Object.fromEntries([...figures].map(([what, all]) => [what, median(all)]))
-console.log(JSON.stringify({ ...result, marked, told }))
+console.log(JSON.stringify({ ...result, marked, told: told() }))
 process.exit(0)

@@ -10,8 +10,8 @@ export class Program {
   readonly ended: Promise<void>
   private failed: ((error: Error) => void) | undefined
 
-  constructor(command: string, args: ReadonlyArray<string>) {
-    const child = this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] })
+  constructor(command: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = process.env) {
+    const child = this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env })
     this.ended = new Promise((resolve) => child.on("close", () => resolve()))
     createInterface({ input: child.stdout }).on("line", (line) => {
       const next = this.waiting.shift()
