@@ -74,9 +74,9 @@ export interface Party {
 export const port = 8000
 
 /** The connection closes with the scope; the task that listens ends with it. */
-export const dialFrom = (host: string, network: SimulatedNetwork.SimulatedNetwork, n: Nursery.Nursery): Party["dial"] =>
+export const dialFrom = (host: string, network: SimulatedNetwork.SimulatedNetwork, n: Nursery.Nursery, server = "server"): Party["dial"] =>
   Effect.gen(function*() {
-    const stream = yield* network.on(host, Tcp.connect({ host: "server", port }))
+    const stream = yield* network.on(host, Tcp.connect({ host: server, port }))
     const watch = yield* Watch.make<ReadonlyArray<string>>([])
     const over = yield* Deferred.make<string>()
     const lines: Array<string> = []
