@@ -45,6 +45,15 @@ export const operationsIn = (document: Document): ReadonlyArray<Found> =>
 
 const types = ["string", "integer", "number", "boolean", "object", "array", "null"]
 
+const isPattern = (text: string): boolean => {
+  try {
+    void new RegExp(text, "u")
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** What breaks the rules of OpenAPI 3.1 and JSON Schema 2020-12, as far as such a document can break them. */
 export const faultsIn = (document: Document): ReadonlyArray<string> => {
   const faults: Array<string> = []
@@ -54,13 +63,7 @@ export const faultsIn = (document: Document): ReadonlyArray<string> => {
   const schema = (value: Schema, at: string): void => {
     if (value.$ref !== undefined) return must(value.$ref.startsWith("#/components/schemas/") && value.$ref.slice(21) in document.components.schemas, `${at}: nothing at ${value.$ref}`)
     if (value.type !== undefined) must(types.includes(value.type), `${at}: no type ${value.type}`)
-    if (value.pattern !== undefined) must((() => {
-      try {
-        return new RegExp(value.pattern!, "u") !== undefined
-      } catch {
-        return false
-      }
-    })(), `${at}: no pattern ${value.pattern}`)
+    if (value.pattern !== undefined) must(isPattern(value.pattern), `${at}: no pattern ${value.pattern}`)
     for (const name of value.required ?? []) must(name in (value.properties ?? {}), `${at}: ${name} is required, and not described`)
     for (const [name, property] of Object.entries(value.properties ?? {})) schema(property, `${at}.${name}`)
     if (value.items !== undefined) schema(value.items, `${at}[]`)
