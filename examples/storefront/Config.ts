@@ -44,6 +44,14 @@ export interface StorefrontConfig {
   readonly jobWorkers: number
   /** So long after it was last heard of, a worker is taken for dead, and its job is begun again. */
   readonly jobLease: Duration.Duration
+  /** What the names of keys in Redis begin with: applications may share one. */
+  readonly redisPrefix: string
+  /** So long a value is kept in the cache. */
+  readonly cacheTimeToLive: Duration.Duration
+  /** So many requests a client may make in a minute. Nothing: as many as it likes. */
+  readonly rateLimit: Option.Option<number>
+  /** A proxy in front says in X-Forwarded-For who the client is. */
+  readonly trustProxy: boolean
 }
 
 const postgresUrl = Config.Redacted("DATABASE_URL").pipe(
@@ -84,7 +92,11 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
   requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
-  jobLease: Config.Duration("JOB_LEASE").pipe(Config.withDefault(Duration.seconds(30)))
+  jobLease: Config.Duration("JOB_LEASE").pipe(Config.withDefault(Duration.seconds(30))),
+  redisPrefix: Config.NonEmptyString("REDIS_PREFIX").pipe(Config.withDefault("storefront:")),
+  cacheTimeToLive: Config.Duration("CACHE_TTL").pipe(Config.withDefault(Duration.hours(1))),
+  rateLimit: Config.option(Config.schema(intBetween(1, 1_000_000), "RATE_LIMIT")),
+  trustProxy: Config.Boolean("TRUST_PROXY").pipe(Config.withDefault(false))
 })
 
 /** The names of the environment, and the options of the command line that stand for them. */
@@ -118,6 +130,10 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
                      where traces are sent, such as http://127.0.0.1:4318 (none)
   JOB_WORKERS        how many jobs are done at a time (4; 0: other processes do them)
   JOB_LEASE          when a worker that is not heard of is taken for dead ("30 seconds")
+  REDIS_PREFIX       what names of keys in Redis begin with ("storefront:")
+  CACHE_TTL          how long values are kept in the cache ("1 hour")
+  RATE_LIMIT         requests that a client may make in a minute (none: as many as it likes)
+  TRUST_PROXY        whether a proxy in front says who the client is, by X-Forwarded-For (false)
 
 Ctrl-C or SIGTERM stops it.`
 

@@ -14,6 +14,9 @@ import * as Background from "./Background.ts"
 import { BasicsRoutes, hello, Shared } from "./basics/BasicsRoutes.ts"
 import { Brands } from "./brands/Brands.ts"
 import { BrandsRoutes } from "./brands/BrandsRoutes.ts"
+import { Cache } from "./cache/Cache.ts"
+import { CachedProducts } from "./cache/CachedProducts.ts"
+import * as RedisConnection from "./cache/RedisConnection.ts"
 import { Carts } from "./carts/Carts.ts"
 import { CartsRoutes } from "./carts/CartsRoutes.ts"
 import { Checkout } from "./carts/Checkout.ts"
@@ -27,6 +30,7 @@ import * as HttpServer from "./http/HttpServer.ts"
 import { IndexPage } from "./http/IndexPage.ts"
 import { toHttpEffect } from "./http/Router.ts"
 import { StaticRoutes } from "./http/StaticRoutes.ts"
+import { withRateLimit } from "./limits/RateLimit.ts"
 import { observed, Watch } from "./operations/Operations.ts"
 import { apart } from "./operations/Tracing.ts"
 import { JobWorkers } from "./jobs/JobWorkers.ts"
@@ -35,20 +39,19 @@ import { JobsRoutes } from "./jobs/JobsRoutes.ts"
 import { Notes } from "./notes/Notes.ts"
 import { NotesRoutes } from "./notes/NotesRoutes.ts"
 import { NotificationsRoutes } from "./notifications/NotificationsRoutes.ts"
-import { Products } from "./products/Products.ts"
 import { ProductsRoutes } from "./products/ProductsRoutes.ts"
 import { Settings } from "./Settings.ts"
 
 /** What handlers need: a service for each noun. */
 const Services = Layer.mergeAll(
   Brands.layer,
-  Products.layer,
+  CachedProducts,
   Customers.layer,
   Carts.layer,
   Checkout.layer,
   Notes.layer,
   Layer.succeed(Shared, { key: "value" })
-).pipe(Layer.provideMerge(Jobs.layer))
+).pipe(Layer.provideMerge(Jobs.layer), Layer.provide(Cache.layer))
 
 /** The handlers of each group of the contract, and those who do the jobs. */
 const Groups = Layer.mergeAll(
@@ -85,13 +88,21 @@ export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) 
       // A service: it is there for the others, and is cancelled when they have ended.
       const watch = yield* Watch.make(config)
       const database = yield* watch.metered(yield* n.start(Database.run(config), { name: "database", service: true }))
+      const redis = yield* n.start(RedisConnection.run(config), { name: "redis", service: true })
       yield* Background.open((background) =>
         Effect.scoped(Effect.gen(function*() {
           const app = yield* toHttpEffect(Layer.mergeAll(Routes, watch.routes, more)).pipe(
             Effect.provideService(HttpRouter.RouterConfig, { ignoreTrailingSlash: true, maxParamLength: 1000 }),
-            Effect.provide(Layer.mergeAll(Platform, Layer.succeed(Settings, config), Layer.succeed(Database.Database, database), Layer.succeed(Background.Background, background)))
+            Effect.provide(Layer.mergeAll(
+              Platform,
+              Layer.succeed(Settings, config),
+              Layer.succeed(Database.Database, database),
+              Layer.succeed(RedisConnection.RedisConnection, redis),
+              Layer.succeed(Background.Background, background)
+            ))
           )
-          const server = HttpServer.serve(limited(withAnswerForFaults(app), config), {
+          const fair = yield* withRateLimit(app, config, redis)
+          const server = HttpServer.serve(limited(withAnswerForFaults(fair), config), {
             host: config.host,
             port: config.port,
             staticRoutes: new StaticRoutes({ "/hello": hello }),

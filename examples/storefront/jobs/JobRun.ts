@@ -52,7 +52,7 @@ export const perform = (job: Taken, options: Options): Effect.Effect<void> =>
         // Still with a heartbeat: when the database is away for a moment the result waits, up to the end of the lease.
         yield* untilWritten(write(job, ending), options)
         yield* log(ending)
-      }), { name: `job ${job.kind}` }), { name: `job ${job.kind}` }).pipe(
+      }), { name: `job ${job.kind}` }), { name: "lease" }).pipe(
       Effect.onInterrupt(() => giveBack(job, options)),
       Effect.flatMap((result) => Result.isFailure(result) ? Effect.logWarning("a job has been left to another worker", { reason: result.failure.message }) : Effect.void),
       Effect.annotateLogs({ job: job.job_id, kind: job.kind, attempt: job.attempts })

@@ -1,0 +1,109 @@
+/**
+ * The cache: values that are kept for a while, so that they need not be made again.
+ *
+ * When many ask for the same value at the same time and it is not there, one of them makes it and the others wait for that
+ * one: a hundred questions are one query. If the client of that one goes away, the next of them takes over.
+ */
+import { Context, Deferred, type Duration, Effect, Exit, Layer, Metric, Option, Schema } from "effect"
+import { Settings } from "../Settings.ts"
+import type { CacheStore } from "./CacheStore.ts"
+import { MemoryStore } from "./MemoryStore.ts"
+import { RedisConnection } from "./RedisConnection.ts"
+import * as RedisStore from "./RedisStore.ts"
+
+/** Values in memory, at most. */
+const capacity = 10_000
+
+/** A value that is being made. */
+interface Flight {
+  /** How it has ended; nothing when whoever made it has gone. */
+  readonly landed: Deferred.Deferred<Option.Option<Exit.Exit<any, any>>>
+  readonly token: string
+  /** It was removed meanwhile: those who wait get the value that they have asked for, but it is not kept. */
+  stale: boolean
+}
+
+const asked = Metric.counter("storefront_cache_reads_total", { description: "Reads of the cache, by whether the value was there.", incremental: true })
+const hits = Metric.withAttributes(asked, { result: "hit" })
+const misses = Metric.withAttributes(asked, { result: "miss" })
+
+export class CacheOf {
+  readonly #store: CacheStore
+  readonly #timeToLive: Duration.Duration
+  readonly #flights = new Map<string, Flight>()
+  #count = 0
+  /** No two processes have the same. */
+  readonly #process = Math.random().toString(36).slice(2)
+
+  constructor(store: CacheStore, timeToLive: Duration.Duration) {
+    this.#store = store
+    this.#timeToLive = timeToLive
+  }
+
+  /** The value of a key: the one that is kept, or the one that `make` gives, which is kept from then on. A failure is not. */
+  getOrMake<A, E, R>(key: string, schema: Schema.Codec<A, any>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const json = Schema.fromJsonString(schema)
+    return Effect.suspend(() => {
+      const flight = this.#flights.get(key)
+      return flight === undefined ? this.#fly(key, json, make) : Effect.flatMap(Deferred.await(flight.landed), Option.match({
+        // Nobody makes it any more: this one may have to.
+        onNone: () => this.getOrMake(key, schema, make),
+        onSome: (exit: Exit.Exit<A, E>) => exit
+      }))
+    })
+  }
+
+  /** To call after each change of what the value was made of. */
+  remove(key: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const flight = this.#flights.get(key)
+      if (flight !== undefined) {
+        flight.stale = true
+        // Who asks from now on must see the change, and waits for no value that may be older.
+        this.#flights.delete(key)
+      }
+      return this.#store.remove(key)
+    })
+  }
+
+  #fly<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    // Registered in the same step in which it was not found: nobody else can have begun.
+    const flight: Flight = { landed: Deferred.makeUnsafe(), token: `${this.#process}-${++this.#count}`, stale: false }
+    this.#flights.set(key, flight)
+    return this.#readOrMake(key, json, make, flight).pipe(
+      Effect.onExit((exit) => {
+        if (this.#flights.get(key) === flight) this.#flights.delete(key)
+        const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
+        return Deferred.succeed(flight.landed, gone ? Option.none() : Option.some(exit))
+      })
+    )
+  }
+
+  #readOrMake<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
+    return Effect.gen({ self: this }, function*() {
+      const kept = yield* this.#store.read(key, flight.token)
+      // An entry of an older program may have another form: it is made again.
+      const read = kept === undefined ? Option.none<A>() : Schema.decodeOption(json)(kept)
+      if (Option.isSome(read)) {
+        yield* Metric.update(hits, 1)
+        return read.value
+      }
+      yield* Metric.update(misses, 1)
+      const value = yield* make
+      if (!flight.stale) yield* this.#store.fill(key, flight.token, Schema.encodeSync(json)(value), this.#timeToLive)
+      // It was removed while it was being kept.
+      if (flight.stale) yield* this.#store.remove(key)
+      return value
+    })
+  }
+}
+
+export class Cache extends Context.Service<Cache, Pick<CacheOf, "getOrMake" | "remove">>()("storefront/Cache") {
+  /** In Redis, if there is one in the configuration; else in memory. */
+  static readonly layer = Layer.effect(this)(Effect.gen(function*() {
+    const { cacheTimeToLive, redisPrefix } = yield* Settings
+    const connection = yield* RedisConnection
+    const store = connection.configured ? yield* RedisStore.make(connection, `${redisPrefix}cache:`) : new MemoryStore(capacity)
+    return new CacheOf(store, cacheTimeToLive)
+  }))
+}

@@ -1,0 +1,89 @@
+/**
+ * Redis, as the rest of the application sees it: it may be there, or not, and nobody waits long to find out. What needs it
+ * has another way to do without.
+ */
+import { Context, Data, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Timeout } from "effect-nursery"
+import type { Redis } from "effect/persistence"
+import type { StorefrontConfig } from "../Config.ts"
+
+/** It is not there, or has not answered in time. */
+export class RedisAway extends Data.TaggedError("RedisAway")<{ readonly cause?: unknown }> {}
+
+export class RedisConnection extends Context.Service<RedisConnection, {
+  /** It is meant to be used: its address is in the configuration. */
+  readonly configured: boolean
+  /** Asks it something. Fails soon when it does not answer, and then at once, until a try succeeds again. */
+  readonly ask: <A>(use: (redis: Redis.Redis["Service"]) => Effect.Effect<A, Redis.RedisError>) => Effect.Effect<A, RedisAway>
+}>()("storefront/RedisConnection") {}
+
+/** A value that is not there by then is made in the usual way: that takes about as long. */
+const patience = Duration.millis(250)
+
+/** After a failure nobody asks for so long; then one asks, and if that works, all do. */
+const restAfterFailure = Duration.seconds(1)
+
+/** From a quarter of a second to two. */
+const tryAgain = Schedule.exponential("250 millis", 1.5).pipe(Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))))
+
+/** How often to look whether the client still tries to reconnect. */
+const lookAgain = Duration.seconds(1)
+
+const away = Effect.fail(new RedisAway({}))
+
+/** Keeps a connection for as long as it runs. A task for `nursery.start`: it gives its handle at once. */
+export const run = ({ redisUrl }: Pick<StorefrontConfig, "redisUrl">) => (started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
+  Option.match(redisUrl, {
+    onNone: () => started({ configured: false, ask: () => away }),
+    onSome: (url) => connect(Redacted.value(url), started)
+  })
+
+const connect = (url: string, started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    // Loaded only by those who use them: they are not small.
+    const { CircuitBreaker, NodeRedis, Redis } = yield* Effect.promise(async () => ({
+      ...await import("effect/persistence"),
+      NodeRedis: await import("@effect/platform-node/NodeRedis")
+    }))
+    const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1), openDuration: restAfterFailure }).pipe(
+      Effect.provide(CircuitBreaker.layerStoreMemory())
+    )
+    let current: Redis.Redis["Service"] | undefined
+    yield* started({
+      configured: true,
+      ask: (use) =>
+        Effect.suspend(() =>
+          current === undefined ? away : use(current).pipe(
+            Timeout.failAfter(patience),
+            breaker.execute({ key: "redis" }),
+            Effect.mapError((cause) => new RedisAway({ cause }))
+          )
+        )
+    })
+    // Once: connect, and stay for as long as the client reconnects by itself.
+    const once = Effect.scoped(Effect.gen(function*() {
+      const services = yield* Layer.build(NodeRedis.layer({
+        url,
+        // A command that cannot be sent now is not sent later: its answer would come when nobody waits for it any more.
+        disableOfflineQueue: true,
+        socket: { connectTimeout: 5000 }
+      }))
+      const { client } = Context.get(services, NodeRedis.NodeRedis)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => void (current = Context.get(services, Redis.Redis))),
+        // There is nothing to say goodbye for, and to wait for the answers of one that hangs would take for ever.
+        () => Effect.sync(() => {
+          current = undefined
+          if (client.isOpen) client.destroy()
+        })
+      )
+      yield* Effect.logInfo("Redis is ready")
+      while (client.isOpen) yield* Effect.sleep(lookAgain)
+      return yield* new RedisAway({ cause: new Error("the connection has ended") })
+    }))
+    return yield* once.pipe(
+      Effect.tapError((error) => Effect.logWarning("Redis is not there, and is tried again; the application does without", error)),
+      Effect.retry(tryAgain),
+      Effect.orDie
+    )
+  }).pipe(Effect.scoped)
