@@ -60,7 +60,7 @@ export const tableLines = ({ names, rows }: Table, columns: number): ReadonlyArr
   const cells = rows.map((row) => row.map(cellOf))
   const wide = heads.map((head, i) => Math.max(columnsOf(head), ...cells.map((row) => columnsOf(row[i]!.text))))
   const widths = fit(wide, columns)
-  const isNumeric = heads.map((_, i) => cells.length > 0 && cells.every((row) => row[i]!.isNumber || row[i]!.isNull))
+  const isNumeric = heads.map((_, i) => cells.some((row) => row[i]!.isNumber) && cells.every((row) => row[i]!.isNumber || row[i]!.isNull))
   const last = heads.length - 1
   const fitted = (text: string, i: number) => {
     const cut = cutTo(text, widths[i]!)

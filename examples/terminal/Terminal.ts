@@ -53,21 +53,18 @@ const nextOf = (receiver: MemoryChannel.Receiver<Entered>): Terminal["next"] =>
   receiver.receive.pipe(Effect.asSome, Effect.catchTag(["EndOfChannel", "Closed"], () => Effect.succeedNone))
 
 /**
- * Runs `use` beside these services. TypeScript does not see that nothing is missing any more when an `R` that it does not
- * know yet has been provided; so this says it.
+ * Runs `use` beside these services. Of an `R` that it does not know yet, TypeScript cannot say what `open` takes out of it;
+ * it takes out nothing, so it is set aside and added again.
  */
 const beside = <A, E, R>(services: Readonly<Record<string, Effect.Effect<unknown>>>, use: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.context<R>(), (context) => {
-    const user = Effect.provideContext(use, context) as Effect.Effect<A, E>
-    return Nursery.open(
-      (parts) =>
-        Effect.gen(function*() {
-          for (const [name, service] of Object.entries(services)) yield* parts.startNow(service, { name, service: true })
-          return yield* user
-        }),
-      { name: "terminal" }
-    )
-  })
+  Nursery.open(
+    (parts) =>
+      Effect.gen(function*() {
+        for (const [name, service] of Object.entries(services)) yield* parts.startNow(service, { name, service: true })
+        return yield* use as Effect.Effect<A, E>
+      }),
+    { name: "terminal" }
+  ) as Effect.Effect<A, E, R>
 
 // ---------------------------------------------------------------------------------------------------------------------
 

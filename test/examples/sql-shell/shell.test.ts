@@ -103,7 +103,8 @@ describe.skipIf(!terminalWorks || !databaseWorks)("examples/sql-shell/main.ts on
     pty.type("select pg_sleep(600) as slow\r")
     await pty.shows("… 0 s  #1")
     pty.type("\\tasks\r")
-    await pty.until(({ text }) => /nursery shell/.test(text) && /─ #1 select pg_sleep\(600\) as slow/.test(text))
+    // What it does stands below the terminal that it was given.
+    await pty.until(({ text }) => /nursery terminal\n[^]*nursery shell/.test(text) && /─ #1 select pg_sleep\(600\) as slow/.test(text))
     pty.type("\\help\r")
     await pty.shows("\\cancel N")
     pty.type("\\nothing\r")
