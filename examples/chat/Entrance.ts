@@ -93,7 +93,8 @@ const resume = (session: Session, token: string, lastSeq: string): Effect.Effect
       ),
       Effect.flatMap((name) => Log.resumed(session, name)),
       Effect.catchTag("TokenUnknown", () => again(session, Protocol.refusal("resume-unknown", "nobody can come back with this token: say CONNECT"))),
-      Effect.catchTag("Unavailable", (why) => refused(session, refusalOf(why))),
+      // Perhaps the user is back, and cannot be told what was missed: then the next connection can try again.
+      Effect.catchTag("Unavailable", (why) => Effect.sync(() => session.part("unavailable", refusalOf(why)))),
       Effect.ensuring(Effect.sync(() => chat.resuming.delete(by)))
     )
   })

@@ -186,6 +186,12 @@ export class Session {
     this.chat.turn.after(this.drop(Protocol.refusal("resumed", "you are here with another connection"), "resumed"))
   }
 
+  /** Some other process took ours for dead, and has told everybody that the user has left. */
+  forgotten(): void {
+    this.outbox.leaveRoom()
+    this.chat.turn.after(this.drop(Protocol.refusal("unavailable", "this server was cut off, and the others were told that you have left: come back"), "failed"))
+  }
+
   private leave(exit: Exit.Exit<void>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { chat, outbox, self } = this
@@ -202,7 +208,7 @@ export class Session {
       if (self === undefined) return told
       chat.users.delete(self.token)
       // Who has lost the connection may come back. Nobody is told before the time for that is over.
-      const mayComeBack = this.granted.has("resume") && (reason === "end" || reason === "reset")
+      const mayComeBack = this.granted.has("resume") && (reason === "end" || reason === "reset" || reason === "unavailable")
       const gone = mayComeBack
         ? Effect.andThen(Effect.sync(() => chat.away.start(self.token)), chat.bus.away(self.token, chat.away.millis))
         : chat.bus.leave(self.token)

@@ -15,6 +15,7 @@ export type LeaveReason =
   | "resumed"
   | "shutdown"
   | "failed"
+  | "unavailable"
   | "not-resumed"
 
 const connectedUsers = Metric.gauge("chat_connected", { description: "connections that are open" })
