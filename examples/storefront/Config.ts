@@ -46,6 +46,8 @@ export interface StorefrontConfig {
   readonly jobLease: Duration.Duration
   /** What the names of keys in Redis begin with: applications may share one. */
   readonly redisPrefix: string
+  /** Redis is asked for what can be had without it, so nobody waits longer for it than the other way takes. */
+  readonly redisTimeout: Duration.Duration
   /** So long a value is kept in the cache. */
   readonly cacheTimeToLive: Duration.Duration
   /** So many requests a client may make in a minute. Nothing: as many as it likes. */
@@ -94,6 +96,7 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
   jobLease: Config.Duration("JOB_LEASE").pipe(Config.withDefault(Duration.seconds(30))),
   redisPrefix: Config.NonEmptyString("REDIS_PREFIX").pipe(Config.withDefault("storefront:")),
+  redisTimeout: Config.Duration("REDIS_TIMEOUT").pipe(Config.withDefault(Duration.millis(250))),
   cacheTimeToLive: Config.Duration("CACHE_TTL").pipe(Config.withDefault(Duration.hours(1))),
   rateLimit: Config.option(Config.schema(intBetween(1, 1_000_000), "RATE_LIMIT")),
   trustProxy: Config.Boolean("TRUST_PROXY").pipe(Config.withDefault(false))
@@ -131,6 +134,7 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
   JOB_WORKERS        how many jobs are done at a time (4; 0: other processes do them)
   JOB_LEASE          when a worker that is not heard of is taken for dead ("30 seconds")
   REDIS_PREFIX       what names of keys in Redis begin with ("storefront:")
+  REDIS_TIMEOUT      how long to wait for Redis before doing without ("250 millis")
   CACHE_TTL          how long values are kept in the cache ("1 hour")
   RATE_LIMIT         requests that a client may make in a minute (none: as many as it likes)
   TRUST_PROXY        whether a proxy in front says who the client is, by X-Forwarded-For (false)

@@ -17,9 +17,6 @@ export class RedisConnection extends Context.Service<RedisConnection, {
   readonly ask: <A>(use: (redis: Redis.Redis["Service"]) => Effect.Effect<A, Redis.RedisError>) => Effect.Effect<A, RedisAway>
 }>()("storefront/RedisConnection") {}
 
-/** A value that is not there by then is made in the usual way: that takes about as long. */
-const patience = Duration.millis(250)
-
 /** After a failure nobody asks for so long; then one asks, and if that works, all do. */
 const restAfterFailure = Duration.seconds(1)
 
@@ -32,13 +29,13 @@ const lookAgain = Duration.seconds(1)
 const away = Effect.fail(new RedisAway({}))
 
 /** Keeps a connection for as long as it runs. A task for `nursery.start`: it gives its handle at once. */
-export const run = ({ redisUrl }: Pick<StorefrontConfig, "redisUrl">) => (started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
+export const run = ({ redisTimeout, redisUrl }: Pick<StorefrontConfig, "redisUrl" | "redisTimeout">) => (started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
   Option.match(redisUrl, {
     onNone: () => started({ configured: false, ask: () => away }),
-    onSome: (url) => connect(Redacted.value(url), started)
+    onSome: (url) => connect(Redacted.value(url), redisTimeout, started)
   })
 
-const connect = (url: string, started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
+const connect = (url: string, patience: Duration.Duration, started: (connection: RedisConnection["Service"]) => Effect.Effect<void>): Effect.Effect<void> =>
   Effect.gen(function*() {
     // Loaded only by those who use them: they are not small.
     const { CircuitBreaker, NodeRedis, Redis } = yield* Effect.promise(async () => ({
@@ -48,6 +45,7 @@ const connect = (url: string, started: (connection: RedisConnection["Service"]) 
     const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1), openDuration: restAfterFailure }).pipe(
       Effect.provide(CircuitBreaker.layerStoreMemory())
     )
+    let complained = false
     let current: Redis.Redis["Service"] | undefined
     yield* started({
       configured: true,
@@ -77,12 +75,18 @@ const connect = (url: string, started: (connection: RedisConnection["Service"]) 
           if (client.isOpen) client.destroy()
         })
       )
+      complained = false
       yield* Effect.logInfo("Redis is ready")
       while (client.isOpen) yield* Effect.sleep(lookAgain)
       return yield* new RedisAway({ cause: new Error("the connection has ended") })
     }))
     return yield* once.pipe(
-      Effect.tapError((error) => Effect.logWarning("Redis is not there, and is tried again; the application does without", error)),
+      // Said once each time that it goes: it may be away for long.
+      Effect.tapError((error) => {
+        if (complained) return Effect.void
+        complained = true
+        return Effect.logWarning("Redis is not there, and is tried again; the application does without", error)
+      }),
       Effect.retry(tryAgain),
       Effect.orDie
     )
