@@ -5,7 +5,7 @@
  * Where standard input or output is no terminal (a pipe, a file, or one that says `TERM=dumb`), the same program works with
  * plain lines: each line of the input was entered, each message is a line of the output.
  */
-import { Console, Effect, type Option, Stream } from "effect"
+import { Console, Effect, Option, Stream } from "effect"
 import { MemoryChannel, Nursery, Watch } from "effect-nursery"
 import * as fs from "node:fs"
 import { keyboard } from "../support/keyboard.ts"
@@ -29,7 +29,10 @@ export interface Terminal {
   notes(lines: ReadonlyArray<Line>): Effect.Effect<void>
   /** Changes what stands before the input. */
   prompt(line: Line): Effect.Effect<void>
-  /** What the user does next; `None` after Ctrl-D or the end of the input. When it is cancelled, nothing is lost. */
+  /**
+   * What the user does next; `None` for Ctrl-D or the end of the input. Somebody at a screen may still press Ctrl-C after
+   * Ctrl-D, out of impatience. When it is cancelled, nothing is lost.
+   */
   readonly next: Effect.Effect<Option.Option<Entered>>
   /** How many columns a message has before it wraps. */
   readonly columns: number
@@ -49,8 +52,13 @@ const isScreen = (): boolean => stdin.isTTY && stdout.isTTY && process.env["TERM
 export const withTerminal = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => isScreen() ? withScreen(use) : withLines(use))
 
-const nextOf = (receiver: MemoryChannel.Receiver<Entered>): Terminal["next"] =>
-  receiver.receive.pipe(Effect.asSome, Effect.catchTag(["EndOfChannel", "Closed"], () => Effect.succeedNone))
+type Did = Entered | Extract<Outcome, { readonly _tag: "End" }>
+
+const nextOf = (receiver: MemoryChannel.Receiver<Did>): Terminal["next"] =>
+  receiver.receive.pipe(
+    Effect.map((did) => did._tag === "End" ? Option.none() : Option.some(did)),
+    Effect.catchTag(["EndOfChannel", "Closed"], () => Effect.succeedNone)
+  )
 
 /**
  * Runs `use` beside these services. Of an `R` that it does not know yet, TypeScript cannot say what `open` takes out of it;
@@ -72,7 +80,7 @@ const beside = <A, E, R>(services: Readonly<Record<string, Effect.Effect<unknown
 const withLines = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
     // Nothing is buffered: a long file is read as fast as it is used.
-    const [sender, receiver] = yield* MemoryChannel.make<Entered>(0, { name: "entered" })
+    const [sender, receiver] = yield* MemoryChannel.make<Did>(0, { name: "entered" })
     const readLines = keyboard.pipe(
       Stream.decodeText,
       Stream.splitLines,
@@ -139,7 +147,7 @@ class RawMode {
 const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
     const screen = yield* Watch.make(Screen.makeScreen(sizeNow(), wantsColours()), { name: "screen" })
-    const [sender, receiver] = yield* MemoryChannel.make<Entered>(Infinity, { name: "entered" })
+    const [sender, receiver] = yield* MemoryChannel.make<Did>(Infinity, { name: "entered" })
     const mode = new RawMode()
     const restore = () => mode.leave(Screen.leave(screen.get))
     const services = {
@@ -162,7 +170,7 @@ const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>
     )
   })
 
-const screenTerminal = (screen: Watch.Watch<Screen.Screen>, receiver: MemoryChannel.Receiver<Entered>): Terminal => {
+const screenTerminal = (screen: Watch.Watch<Screen.Screen>, receiver: MemoryChannel.Receiver<Did>): Terminal => {
   const printLines = (...lines: ReadonlyArray<Line>) =>
     screen.update((now) => Screen.addMessages(now, lines)).pipe(
       Effect.andThen(screen.waitUntil((now) => now.unwritten.length <= mostUnwritten)),
@@ -226,19 +234,20 @@ const comeBack = (screen: Watch.Watch<Screen.Screen>, mode: RawMode) => {
   )
 }
 
-/** Takes keys until Ctrl-D or the end of the input. Each changes the model; some of them mean something to the program. */
-const readKeys = (screen: Watch.Watch<Screen.Screen>, sender: MemoryChannel.Sender<Entered>, restore: () => void) => {
+/** Takes keys until the end of the input. Each changes the model; some of them mean something to the program. */
+const readKeys = (screen: Watch.Watch<Screen.Screen>, sender: MemoryChannel.Sender<Did>, restore: () => void) => {
   const decoder = new KeyDecoder()
   const pressed = (key: Key) =>
     Effect.suspend(() => {
       const { editor, outcome } = press(screen.get.editor, key)
       const edited = screen.update((now) => Screen.setEditor(now, editor))
-      return Effect.as(Effect.andThen(edited, heeded(outcome)), outcome)
+      return Effect.andThen(edited, heeded(outcome))
     })
   const heeded = (outcome: Outcome | undefined): Effect.Effect<unknown> => {
     switch (outcome?._tag) {
       case "Entered":
       case "Interrupt":
+      case "End":
         return Effect.ignore(sender.send(outcome))
       case "Redraw":
         return screen.update(Screen.redraw)
@@ -256,9 +265,7 @@ const readKeys = (screen: Watch.Watch<Screen.Screen>, sender: MemoryChannel.Send
   }
   return keyboard.pipe(
     Stream.flatMap((bytes) => Stream.fromIterable(decoder.push(bytes))),
-    Stream.mapEffect(pressed),
-    Stream.takeUntil((outcome) => outcome?._tag === "End"),
-    Stream.runDrain,
+    Stream.runForEach(pressed),
     Effect.ensuring(sender.close)
   )
 }

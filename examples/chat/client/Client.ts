@@ -96,25 +96,29 @@ const converse = (name: string, options: Options, terminal: Terminal): Effect.Ef
 const listen = (talk: Talk.Talk, giveUpMillis: number): Effect.Effect<Ending> =>
   Effect.gen(function*() {
     const { conversation, terminal } = talk
+    const leave = Effect.as(farewell(talk, farewellLimit), { _tag: "Left" } as const)
+    const interrupt = Effect.as(farewell(talk, hurry), { _tag: "Interrupted", signal: "SIGINT" } as const)
     while (true) {
       const next = yield* terminal.next
       if (Option.isNone(next) || (next.value._tag === "Entered" && next.value.text.trim() === "/quit")) {
         const settled = talk.until(() => conversation.everLive && conversation.outbox.length === 0)
-        // A pipe waits for as long as the messages themselves do.
-        yield* Timeout.moveOnAfter(settled, terminal.interactive ? settleLimit : giveUpMillis)
-        yield* farewell(talk, farewellLimit)
-        return { _tag: "Left" }
+        // A pipe waits for as long as the messages themselves do; somebody at a screen may not want to.
+        const patience = Effect.as(Timeout.moveOnAfter(settled, terminal.interactive ? settleLimit : giveUpMillis), true)
+        const wasPatient = yield* terminal.interactive ? Tasks.firstCompleted([patience, Effect.as(interrupted(terminal), false)]) : patience
+        return yield* wasPatient ? leave : interrupt
       }
-      if (next.value._tag === "Interrupt") {
-        yield* farewell(talk, hurry)
-        return { _tag: "Interrupted", signal: "SIGINT" }
-      }
+      if (next.value._tag === "Interrupt") return yield* interrupt
       const { text } = next.value
       const now = yield* Timeout.now
       yield* talk.react(() => conversation.entered(text, now))
       if (!terminal.interactive) yield* talk.until(() => conversation.outbox.length < mostPiped)
     }
   })
+
+/** Waits for Ctrl-C; what else is typed has nobody to hear it any more. */
+const interrupted = (terminal: Terminal): Effect.Effect<void> =>
+  Effect.flatMap(terminal.next, (next) =>
+    Option.isNone(next) ? Effect.never : next.value._tag === "Interrupt" ? Effect.void : interrupted(terminal))
 
 /** Ends when the program is asked to stop. */
 const untilTold = (talk: Talk.Talk): Effect.Effect<Ending> =>

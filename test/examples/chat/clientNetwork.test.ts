@@ -131,6 +131,32 @@ describe("chat client on a network", () => {
       })
     )))
 
+  it("waits for the last words to be delivered when the user leaves, unless the user is in a hurry", () =>
+    run(scene((on) =>
+      Effect.gen(function*() {
+        yield* start(realServer, on)
+        const bob = yield* on.client("bob")
+        for (const isHurried of [false, true]) {
+          const alice = yield* on.client("alice")
+          yield* alice.prints("alice connected!")
+          yield* on.network.partition("alice", "server")
+          yield* alice.type(`last words, ${isHurried}`)
+          yield* alice.end
+          const before = yield* Timeout.now
+          yield* Effect.sleep("1 second")
+          if (isHurried) yield* alice.interrupt
+          else yield* on.network.heal("alice", "server")
+          const { anyFailed, ending } = yield* alice.ended
+          assert.deepStrictEqual([ending._tag, anyFailed], isHurried ? ["Interrupted", true] : ["Left", false])
+          yield* on.network.heal("alice", "server")
+          if (!isHurried) yield* bob.prints("alice: last words, false")
+          assert.isAtMost((yield* Timeout.now) - before, 5_000)
+          yield* Effect.sleep("40 seconds")
+        }
+        yield* bob.end
+      })
+    )))
+
   it("hears of a stop of the program, and says goodbye", () =>
     run(scene((on) =>
       Effect.gen(function*() {

@@ -1,5 +1,5 @@
 /** What the tests of the chat client share: a terminal without a screen, and a server that does what it is told. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { MemoryChannel } from "effect-nursery"
 import * as net from "node:net"
 import { type Line, textOf } from "../../../examples/terminal/Line.ts"
@@ -23,7 +23,7 @@ export interface FakeTerminal {
 /** A terminal without a screen. */
 export const fakeTerminal = (interactive: boolean): Effect.Effect<FakeTerminal> =>
   Effect.gen(function*() {
-    const [sender, receiver] = yield* MemoryChannel.make<Entered>(Infinity, { name: "typed" })
+    const [sender, receiver] = yield* MemoryChannel.make<Option.Option<Entered>>(Infinity, { name: "typed" })
     const printed: Array<string> = []
     const complaints: Array<string> = []
     const prompts: Array<string> = []
@@ -41,11 +41,11 @@ export const fakeTerminal = (interactive: boolean): Effect.Effect<FakeTerminal> 
         complain: into(interactive ? printed : complaints),
         notes: (lines) => Effect.sync(() => void (notes = lines.map(textOf))),
         prompt: into(prompts),
-        next: receiver.receive.pipe(Effect.asSome, Effect.catch(() => Effect.succeedNone))
+        next: Effect.orDie(receiver.receive)
       },
-      type: (...lines) => Effect.orDie(Effect.forEach(lines, (text) => sender.send({ _tag: "Entered", text }), { discard: true })),
-      interrupt: Effect.orDie(sender.send({ _tag: "Interrupt" })),
-      end: sender.close
+      type: (...lines) => Effect.orDie(Effect.forEach(lines, (text) => sender.send(Option.some({ _tag: "Entered", text })), { discard: true })),
+      interrupt: Effect.orDie(sender.send(Option.some({ _tag: "Interrupt" }))),
+      end: Effect.orDie(sender.send(Option.none()))
     }
   })
 

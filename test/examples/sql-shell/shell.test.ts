@@ -101,7 +101,7 @@ describe.skipIf(!terminalWorks || !databaseWorks)("examples/sql-shell/main.ts on
   it("shows what runs as a tree of tasks, and helps", async () => {
     const pty = await open()
     pty.type("select pg_sleep(600) as slow\r")
-    await pty.shows("… 0 s  #1")
+    await pty.until(({ text }) => /… \d+ s {2}#1/.test(text))
     pty.type("\\tasks\r")
     // What it does stands below the terminal that it was given.
     await pty.until(({ text }) => /nursery terminal\n[^]*nursery shell/.test(text) && /─ #1 select pg_sleep\(600\) as slow/.test(text))
