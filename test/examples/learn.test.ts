@@ -63,3 +63,19 @@ describe("examples/learn/cancel-report.ts", () => {
     assert.deepStrictEqual([status, stderr], [0, ""])
   })
 })
+
+describe("examples/learn/small-chat.ts", () => {
+  it("tells everybody everything, and lets one who does not read keep nobody waiting", () => {
+    const { lines, status, stderr } = start("examples/learn/small-chat.ts")
+    assert.deepStrictEqual([status, stderr], [0, ""])
+    assert.deepStrictEqual(lines.slice(0, 5), [
+      "Welcome! 1 user(s) are online!",
+      "MissIslington connected!",
+      "SirBedevere connected!",
+      "SirBedevere: Is that your nose?",
+      "MissIslington: No, it's a false one!"
+    ])
+    assert.strictEqual(lines.filter((line) => line === "Lancelot has left the chat").length, 1)
+    assert.strictEqual(lines.at(-1), "(she has heard 300 verses)")
+  })
+})
