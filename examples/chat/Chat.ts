@@ -88,8 +88,7 @@ export class Chat {
       case "Renamed":
         return user?.becomes({ token: event.token, name: event.name })
       case "Left":
-        // Some other process has found that this user should not be here any more.
-        return user?.outbox.leaveRoom()
+        return user?.forgotten()
       case "Resumed": {
         this.away.stop(event.token)
         user?.replaced()

@@ -1,5 +1,10 @@
 /** Chat servers as processes that share a Redis, and people who talk to them over real sockets. */
+import { Duration, Effect, Logger } from "effect"
+import { once } from "node:events"
 import * as net from "node:net"
+import { chatServer } from "../../../examples/chat/ChatServer.ts"
+import * as RedisBus from "../../../examples/chat/RedisBus.ts"
+import type { RedisOptions } from "../../../examples/chat/RedisBus.ts"
 import { type Started, start } from "../../node/main/start.ts"
 
 export interface Server {
@@ -107,5 +112,107 @@ export class Talker {
     const closed = new Promise((resolve) => this.socket.once("close", resolve))
     this.socket.end("/quit\n")
     await closed
+  }
+}
+
+/** A server in this process, for what a whole process would be too slow. */
+export const serveHere = async (options: Partial<RedisOptions> & { readonly url: string; readonly name: string }) => {
+  let resolve: (port: number) => void
+  let reject: (why: Error) => void
+  const bound = new Promise<number>((...settle) => [resolve, reject] = settle)
+  const stop = new AbortController()
+  const server = Effect.flatMap(RedisBus.make({ giveUpAfter: 20_000, deadAfter: 20_000, resumeFor: 10_000, history: 50, resumeBytes: 1_048_576, ...options }), (bus) =>
+    chatServer({ port: 0, bus, resumeFor: Duration.millis(options.resumeFor ?? 10_000) })(({ port }) => Effect.sync(() => resolve(port))))
+  const ended = Effect.runPromiseExit(Effect.scoped(server).pipe(Effect.provide(Logger.layer([]))), { signal: stop.signal })
+  void ended.then((exit) => reject(new Error(`the server has ended: ${String(exit)}`)))
+  return {
+    port: await bound,
+    stop: async () => {
+      stop.abort()
+      await ended
+    }
+  }
+}
+
+/** A way to Redis that can be cut. */
+export class Cable {
+  readonly url: string
+  private readonly server: net.Server
+  private readonly pairs = new Set<readonly [near: net.Socket, far: net.Socket]>()
+  private state: "whole" | "cut" | "deaf" = "whole"
+  /** Requests that came while answers were lost. */
+  private unanswered = ""
+  private readonly looks = new Set<() => void>()
+
+  private constructor(server: net.Server) {
+    this.server = server
+    this.url = `redis://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  }
+
+  static async lay(to: { readonly host: string; readonly port: number }): Promise<Cable> {
+    const server = net.createServer()
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const cable = new Cable(server)
+    server.on("connection", (near) => cable.join(near, net.connect(to)))
+    return cable
+  }
+
+  private join(near: net.Socket, far: net.Socket): void {
+    const pair = [near, far] as const
+    if (this.state !== "whole") return this.end(pair)
+    this.pairs.add(pair)
+    near.on("data", (bytes) => {
+      if (this.state === "cut") return
+      if (this.state === "deaf") this.unanswered += bytes.toString("latin1")
+      far.write(bytes)
+      for (const look of this.looks) look()
+    })
+    far.on("data", (bytes) => {
+      if (this.state === "whole") near.write(bytes)
+    })
+    for (const socket of pair) socket.on("error", () => {}).on("close", () => this.end(pair))
+  }
+
+  private end(pair: readonly [net.Socket, net.Socket]): void {
+    this.pairs.delete(pair)
+    for (const socket of pair) socket.on("error", () => {}).destroy()
+  }
+
+  /** Nothing goes through any more, in either direction; whoever is connected does not learn it. */
+  cut(): void {
+    this.state = "cut"
+  }
+
+  /** Redis hears, but its answers are lost. */
+  deafen(): void {
+    this.unanswered = ""
+    this.state = "deaf"
+  }
+
+  /** Waits until Redis was asked this, to which the answer is lost. */
+  asked(text: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!this.unanswered.includes(text)) return
+        this.looks.delete(look)
+        resolve()
+      }
+      this.looks.add(look)
+      look()
+    })
+  }
+
+  /** Works again, for new connections. */
+  mend(): void {
+    for (const pair of this.pairs) this.end(pair)
+    this.state = "whole"
+  }
+
+  async remove(): Promise<void> {
+    this.mend()
+    for (const pair of this.pairs) this.end(pair)
+    this.server.close()
+    await once(this.server, "close")
   }
 }
