@@ -1,7 +1,7 @@
 /**
  * An echo server: whatever a peer sends comes back.
  *
- * Run it:        npm start        (or: npm run example -- examples/echo/server.ts --port 8888)
+ * Run it:        npm run example -- examples/echo/server.ts       (`npm start` runs it too, beside other servers)
  * Talk to it:    npm run example -- examples/echo/client.ts       (in a second terminal; or: nc 127.0.0.1 8888)
  * Stop it:       Ctrl-C in the first terminal
  *

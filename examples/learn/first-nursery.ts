@@ -1,7 +1,7 @@
 /**
  * Your first nursery: three tasks run side by side, and one of them fails.
  *
- * Run it:  npm start        (or: npm run example -- examples/learn/first-nursery.ts)
+ * Run it:  npm run example -- examples/learn/first-nursery.ts
  *
  * What you see: the tree of tasks while they run; the failure, which cancels the other two; their cleanup;
  * and the error of the whole block, as a tree.
