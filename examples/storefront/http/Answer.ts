@@ -19,6 +19,13 @@ export const securityHeaders = {
   "x-frame-options": "DENY"
 } as const
 
+/** Of these, the ones that mean something for a plain text. */
+export const securityHeadersOfText = {
+  "content-security-policy": securityHeaders["content-security-policy"],
+  "x-content-type-options": securityHeaders["x-content-type-options"],
+  "x-frame-options": securityHeaders["x-frame-options"]
+} as const
+
 /** When to come back: for each answer that says "not now" and nothing better. */
 const retryAfterSeconds = "1"
 
