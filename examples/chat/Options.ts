@@ -2,7 +2,7 @@
 import { Duration } from "effect"
 import type { Bus } from "./Bus.ts"
 import type { Rate } from "./FloodLimit.ts"
-import { count, duration, inWords, oneOf, rate, size, sizeInWords } from "./Words.ts"
+import { count, duration, inWords, oneOf, port, rate, size, sizeInWords } from "./Words.ts"
 
 export interface ChatOptions {
   readonly host: string
@@ -82,5 +82,6 @@ export const settings = {
   bus: { argument: "URL", does: "a Redis that the server shares with others, such as redis://127.0.0.1:6379; without it the server is alone", read: redisUrl },
   "bus-name": { argument: "NAME", does: "which chat it is, of those that share the Redis", default: "chat", read: busName },
   "bus-timeout": { argument: "TIME", does: "how long users wait for the Redis, before they are refused", default: "5s", read: duration },
+  "metrics-port": { argument: "PORT", does: "where Prometheus can read /metrics; none unless given", read: port },
   log: { argument: "FORM", does: "the form of the log: pretty or json", default: "pretty", read: oneOf("pretty", "json") }
 } as const

@@ -35,6 +35,11 @@ export const oneOf = <const Words extends ReadonlyArray<string>>(...words: Words
   throw expected(words.join(" or "), text)
 }
 
+export const port = (text: string): number => {
+  if (/^\d{1,5}$/u.test(text) && Number(text) <= 65535) return Number(text)
+  throw expected("a number from 0 to 65535", text)
+}
+
 export const sizeInWords = (bytes: number): string => {
   const unit = (["MiB", "KiB"] as const).find((name) => bytes % sizes[name] === 0) ?? "B"
   return `${bytes / sizes[unit]}${unit}`

@@ -13,7 +13,8 @@
  */
 import { Main } from "effect-nursery/node"
 import { Console, Duration, Effect } from "effect"
-import { announce, optionsFrom, orSayWhy } from "../support/server.ts"
+import { Nursery } from "effect-nursery"
+import { announce, optionsFrom, orSayWhy, type Place, written } from "../support/server.ts"
 import { chatServer } from "./ChatServer.ts"
 import { logger } from "./Log.ts"
 import { type ChatOptions, settings } from "./Options.ts"
@@ -57,13 +58,27 @@ const shared = (url: string) =>
 const started = announce("chat server")
 
 // The connection to Redis is closed after everybody has left.
-const server = busUrl === undefined ? chatServer(options)(started) : Effect.scoped(Effect.flatMap(shared(busUrl), (bus) => chatServer({ ...options, bus })(started)))
+const alone = busUrl === undefined ? chatServer(options)(started) : Effect.scoped(Effect.flatMap(shared(busUrl), (bus) => chatServer({ ...options, bus })(started)))
 
 /** Without its password. */
 const busPlace = busUrl === undefined ? "" : new URL(busUrl).host
 
-Main.run(server.pipe(
+const chat = alone.pipe(
   Effect.catchTag("Unavailable", () => Effect.andThen(Console.error(`cannot reach Redis at ${busPlace}`), Effect.sync(() => void (process.exitCode = 1)))),
-  orSayWhy(values),
-  Effect.provide(logger(log))
-))
+  orSayWhy(values)
+)
+
+/** Beside the chat, for as long as that runs. Loaded when it is asked for, too. */
+const withMetrics = (place: Place) =>
+  Nursery.open((both) =>
+    Effect.gen(function*() {
+      const { metricsPage } = yield* Effect.promise(() => import("./MetricsPage.ts"))
+      const at = yield* both.start(metricsPage(place), { name: "metrics", service: true })
+      yield* Console.log(`metrics at http://${written(at)}/metrics`)
+      yield* chat
+    }), { name: "chat and metrics" }).pipe(orSayWhy(place, "--metrics-port"))
+
+const metricsPort = values["metrics-port"]
+const program = metricsPort === undefined ? chat : withMetrics({ host: values.host, port: metricsPort })
+
+Main.run(program.pipe(Effect.provide(logger(log))))

@@ -115,15 +115,16 @@ Ctrl-C or SIGTERM stops it.`
 export const announce = (name: string) => (place: Place): Effect.Effect<void> => Console.log(`${name} listens on ${written(place)}`)
 
 /** Says in one line why a server cannot listen, and lets the program end with 1. */
-export const orSayWhy = (place: Place) => <A, R>(server: Effect.Effect<A, Errors.Broken, R>): Effect.Effect<A | void, never, R> =>
+export const orSayWhy = (place: Place, option = "--port") => <A, R>(server: Effect.Effect<A, Errors.Broken, R>): Effect.Effect<A | void, never, R> =>
   Effect.catchTag(server, "Broken", (error) =>
-    Console.error(whyNot(place, error)).pipe(Effect.andThen(Effect.sync(() => void (process.exitCode = 1)))))
+    Console.error(whyNot(place, option, error)).pipe(Effect.andThen(Effect.sync(() => void (process.exitCode = 1)))))
 
-const whyNot = (place: Place, { cause, message }: Errors.Broken): string => {
+const whyNot = (place: Place, option: string, { cause, message }: Errors.Broken): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  if (code === "EADDRINUSE") return `${written(place)} is in use: another program listens there; choose another port with --port`
+  if (code === "EADDRINUSE") return `${written(place)} is in use: another program listens there; choose another port with ${option}`
   if (code === "EACCES") return `${written(place)} is not for everybody: ports below 1024 need the rights of the administrator`
   return `cannot listen on ${written(place)}: ${cause instanceof Error ? cause.message : message}`
 }
 
-const written = ({ host, port }: Place): string => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+/** An address in one word. */
+export const written = ({ host, port }: Place): string => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`

@@ -151,6 +151,22 @@ describe("examples/chat/server.ts", { timeout: 60_000 }, () => {
     }
   })
 
+  it("has a page of metrics where it is asked for, and says in one line when it cannot have one", async () => {
+    const { at, program } = await startServer("--metrics-port", "0")
+    const [, page, port] = /metrics at (http:\/\/127\.0\.0\.1:(\d+)\/metrics)\n/.exec(program.stdout())!
+    const ada = await join(at, "Ada")
+    await ada.say("hello\n").hears("Ada: hello\n")
+    const response = await fetch(page!)
+    const text = await response.text()
+    assert.match(response.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/u)
+    for (const line of [/^chat_joined(_total)? 1$/mu, /^chat_users 1$/mu, /^chat_lines_in(_total)? 1$/mu, /^# HELP chat_connected /mu]) assert.match(text, line)
+    const second = await start(file, ["--port", "0", "--metrics-port", port!]).ended
+    assert.deepStrictEqual([second.code, second.stdout, second.stderr], [1, "", `127.0.0.1:${port} is in use: another program listens there; choose another port with --metrics-port\n`])
+    const { code, stderr } = await stop(program)
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    ada.leave()
+  })
+
   it("keeps the others' lines quick while one user sends 10,000 lines a second, and answers that one (M07)", async () => {
     const { at, program } = await startServer("--flood-limit", "20/1s")
     const flooder = await join(at, "flooder")
