@@ -12,13 +12,11 @@
  */
 import { Console, Effect } from "effect"
 import { Main } from "effect-nursery/node"
-import { constants } from "node:os"
+import { codeOfSignal, exitWith } from "../terminal/ExitCode.ts"
 import { line } from "../terminal/Line.ts"
 import { withTerminal } from "../terminal/Terminal.ts"
 import { chat, type Ending, type Result } from "./client/Client.ts"
 import { help, type Options, parse } from "./client/Options.ts"
-
-const exitWith = (code: number) => Effect.sync(() => void (process.exitCode = code))
 
 const wordsOf = (ending: Ending): string => {
   switch (ending._tag) {
@@ -35,7 +33,7 @@ const wordsOf = (ending: Ending): string => {
 }
 
 const codeOf = ({ anyFailed, ending }: Result): number => {
-  if (ending._tag === "Interrupted") return 128 + (constants.signals[ending.signal as NodeJS.Signals] ?? 0)
+  if (ending._tag === "Interrupted") return codeOfSignal(ending.signal)
   return ending._tag === "Left" && !anyFailed ? 0 : 1
 }
 

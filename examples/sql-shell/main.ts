@@ -14,7 +14,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Console, Effect, Redacted } from "effect"
 import { Main } from "effect-nursery/node"
 import { SqlClient } from "effect/sql"
-import { constants } from "node:os"
+import { codeOfSignal, exitWith } from "../terminal/ExitCode.ts"
 import { line } from "../terminal/Line.ts"
 import { type Terminal, withTerminal } from "../terminal/Terminal.ts"
 import { lineOf } from "./Failure.ts"
@@ -24,10 +24,8 @@ import { type Ending, shell } from "./Shell.ts"
 /** So many lines can run at once; the next one waits for a connection. */
 const maxConnections = 10
 
-const exitWith = (code: number) => Effect.sync(() => void (process.exitCode = code))
-
 const codeOf = (ending: Ending, terminal: Terminal): number => {
-  if (ending._tag === "Interrupted") return 128 + (constants.signals[ending.signal as NodeJS.Signals] ?? 0)
+  if (ending._tag === "Interrupted") return codeOfSignal(ending.signal)
   // A user has seen what has failed; a script must be told.
   return ending.allWell || terminal.interactive ? 0 : 1
 }

@@ -1,4 +1,5 @@
 /** What the conversation looks like on a screen, and in a pipe. */
+import { cutTo } from "../../terminal/Clusters.ts"
 import type { Line, Style } from "../../terminal/Line.ts"
 import { line } from "../../terminal/Line.ts"
 import type { Conversation, Shown } from "./Conversation.ts"
@@ -29,6 +30,9 @@ const chatLine = (text: string, own: string): Line => {
   return [name, ...words.isPrivate ? [{ text: " (private)", style: "dim" as const }] : [], { text: `: ${words.text}` }]
 }
 
+/** The beginning of a message says which one it was. */
+const longestFailed = 100
+
 /** A line of the conversation on the screen. */
 export const onScreen = (shown: Shown, own: string, now: number): Line => {
   switch (shown._tag) {
@@ -39,7 +43,8 @@ export const onScreen = (shown: Shown, own: string, now: number): Line => {
     case "Problem":
       return line(`!! ${shown.text}`, "yellow")
     case "Failed":
-      return line(`✗ not delivered: ${shown.text} (${shown.why})`, "red")
+      // All of it is in the history of the input, one ↑ away.
+      return line(`✗ not delivered: ${cutTo(shown.text, longestFailed)} (${shown.why})`, "red")
   }
 }
 
