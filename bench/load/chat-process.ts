@@ -15,8 +15,8 @@ export interface Recipe {
   readonly start: () => Program
 }
 
-const inNode = (file: string, args: ReadonlyArray<string> = []): Program =>
-  new Program(process.execPath, [...process.execArgv, "--import", new URL("chat-collect.ts", import.meta.url).href, here(file), ...args])
+const inNode = (file: string, args: ReadonlyArray<string> = [], flags: ReadonlyArray<string> = []): Program =>
+  new Program(process.execPath, [...process.execArgv, ...flags, "--import", new URL("chat-collect.ts", import.meta.url).href, here(file), ...args])
 
 const inC = (): Program => {
   const compiled = compile("chat-epoll.c")
@@ -27,8 +27,11 @@ const inC = (): Program => {
 // The users of a benchmark say more than people do, and those that are idle must stay.
 const asked = ["--port", "0", "--flood-limit", "off", "--idle-timeout", "1h", "--connect-timeout", "1h"]
 
+const ours = (...flags: ReadonlyArray<string>): Program => inNode("../../examples/chat/server.ts", asked, flags)
+
 export const recipes = {
-  ours: { framing: "lines", start: () => inNode("../../examples/chat/server.ts", asked) },
+  ours: { framing: "lines", start: () => ours() },
+  oursSmall: { framing: "lines", start: () => ours("--max-semi-space-size=1") },
   batch: { framing: "lines", start: () => inNode("chat-node-batch.ts") },
   raw: { framing: "lines", start: () => inNode("chat-node-net.ts") },
   ws: { framing: "ws", start: () => inNode("chat-ws.ts") },
@@ -87,10 +90,9 @@ export class ChatProcess implements Elsewhere {
 
   /** Lets a server in Node collect what it does not need, and keep what it has compiled for the next process (see chat-collect.ts). */
   async collect(): Promise<void> {
-    const handlesIt = this.program.child.spawnfile === process.execPath
-    if (handlesIt) this.program.child.kill("SIGUSR2")
-    // It answers nobody: its standard output is its own. So this waits until the figure stands still.
-    for (let before = -1, quiet = 0; quiet < 3;) {
+    if (this.program.child.spawnfile === process.execPath) this.program.child.kill("SIGUSR2")
+    // Nobody is told when it has: the standard output is the server's own. So this waits until the figure stands still, at most two seconds.
+    for (let before = -1, quiet = 0, looks = 0; quiet < 3 && looks < 40; looks++) {
       await new Promise((resume) => setTimeout(resume, 50))
       const now = this.residentKiB()
       quiet = now === before ? quiet + 1 : 0
