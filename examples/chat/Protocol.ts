@@ -1,5 +1,4 @@
 /** The words of the protocol (PROTOCOL.md): what clients say, read; and what they are told, written. */
-
 import type { Stored } from "./Bus.ts"
 
 /** What comes before the chat. */

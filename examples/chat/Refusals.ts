@@ -3,6 +3,9 @@ import type { NameTaken, NoSuchUser, Unavailable } from "./Bus.ts"
 import type { Flaw } from "./LineReader.ts"
 import { type Refusal, refusal } from "./Protocol.ts"
 
+/** What everybody is told when the server stops. */
+export const goingDown = refusal("shutdown", "the server is going down")
+
 export const refusalOf = (why: Refusal | NameTaken | NoSuchUser | Unavailable): Refusal => {
   switch (why._tag) {
     case "Refusal":

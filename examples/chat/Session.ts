@@ -10,7 +10,7 @@ import { type Flaw, LineReader } from "./LineReader.ts"
 import * as Log from "./Log.ts"
 import { Outbox } from "./Outbox.ts"
 import * as Protocol from "./Protocol.ts"
-import { flawed, refusalOf } from "./Refusals.ts"
+import { flawed, goingDown, refusalOf } from "./Refusals.ts"
 import type { LeaveReason } from "./Stats.ts"
 
 /** Who speaks. */
@@ -18,9 +18,6 @@ export interface Self {
   readonly token: Token
   readonly name: string
 }
-
-/** What everybody is told when the server stops. */
-export const goingDown = Protocol.refusal("shutdown", "the server is going down")
 
 const nothing: ReadonlySet<Protocol.Capability> = new Set()
 
@@ -182,14 +179,18 @@ export class Session {
   /** The user goes on over another connection. */
   replaced(): void {
     if (this.self !== undefined) this.becomesNobody(this.self.token)
-    this.outbox.leaveRoom()
-    this.chat.turn.after(this.drop(Protocol.refusal("resumed", "you are here with another connection"), "resumed"))
+    this.partSoon("resumed", Protocol.refusal("resumed", "you are here with another connection"))
   }
 
   /** Some other process took ours for dead, and has told everybody that the user has left. */
   forgotten(): void {
-    this.outbox.leaveRoom()
-    this.chat.turn.after(this.drop(Protocol.refusal("unavailable", "this server was cut off, and the others were told that you have left: come back"), "failed"))
+    this.partSoon("failed", Protocol.refusal("unavailable", "this server was cut off, and the others were told that you have left: come back"))
+  }
+
+  /** Nothing is taken in any more; whoever receives here is woken at the end of the turn, not in the middle of somebody else's step. */
+  private partSoon(reason: LeaveReason, why: Protocol.Refusal): void {
+    this.part(reason, why)
+    this.chat.turn.after(this.stream.endInput)
   }
 
   private leave(exit: Exit.Exit<void>): Effect.Effect<void> {

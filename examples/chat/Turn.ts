@@ -65,14 +65,15 @@ export class Turn {
 
   /** Writes what is marked. */
   private flush(): void {
-    const { rooms, users } = this
+    const { rooms } = this
     this.rooms = []
-    this.users = []
     for (const room of rooms) {
       this.patient.delete(room)
       room.flush()
     }
     if (rooms.length > 0) this.roomsAt = this.now
+    const { users } = this
+    this.users = []
     for (const user of users) user.flush()
   }
 
