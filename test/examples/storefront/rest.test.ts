@@ -1,4 +1,4 @@
-import { Effect, Exit, Schema } from "effect"
+import { Effect, Exit, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Brand } from "../../../examples/storefront/brands/BrandsApi.ts"
@@ -9,7 +9,7 @@ import { type Shop, startShop } from "./shop.ts"
 
 /** Routes that keep the database busy, in a transaction that must not leave anything behind when it is cut. */
 const busy = HttpRouter.use(Effect.fnUntraced(function*(router) {
-  const { query, transact } = yield* Database
+  const { query, sql: client, transact } = yield* Database
   yield* router.add("GET", "/test/sleep/:seconds", Effect.flatMap(HttpRouter.params, ({ seconds }) =>
     Effect.as(query((sql) => sql`select pg_sleep(${Number(seconds)})`), HttpServerResponse.text("slept"))))
   yield* router.add("POST", "/test/half-way", query((sql) =>
@@ -18,6 +18,13 @@ const busy = HttpRouter.use(Effect.fnUntraced(function*(router) {
       yield* sql`select pg_sleep(30)`
       return HttpServerResponse.text("done")
     }))))
+  // As many rows as are asked for, as lines, read no faster than they are sent.
+  yield* router.add("GET", "/test/rows/:count", Effect.gen(function*() {
+    const { count } = yield* HttpRouter.params
+    const sql = yield* client
+    const rows = sql<{ readonly n: number }>`select n, repeat('x', 1500) as text from generate_series(1, ${Number(count)}::int) as n`.stream
+    return HttpServerResponse.stream(rows.pipe(Stream.map((row) => `${JSON.stringify(row)}\n`), Stream.encodeText, Stream.orDie), { contentType: "application/x-ndjson" })
+  }))
   // Reads and writes the same row: two of them at the same time cannot both be right.
   yield* router.add("POST", "/test/count", transact((sql) =>
     Effect.gen(function*() {
@@ -204,6 +211,19 @@ for (const [name, server] of databases) {
       const counted = statuses.filter((status) => status === 200).length
       assert.isAbove(counted, 0)
       assert.strictEqual(Number(await shop.fetch("/test/count", { method: "POST" }).then((answer) => answer.text())), before + counted + 1)
+    })
+
+    it("streams 100,000 rows and does not keep them (S0-8d, HA13)", { skip: server === undefined }, async () => {
+      const answer = await shop.fetch("/test/rows/100000")
+      let bytes = 0
+      let most = 0
+      const before = process.memoryUsage().heapUsed
+      for await (const chunk of answer.body!) {
+        bytes += (chunk as Uint8Array).length
+        most = Math.max(most, process.memoryUsage().heapUsed - before)
+      }
+      assert.isAbove(bytes, 150_000_000)
+      assert.isBelow(most, 100 * 1024 * 1024)
     })
 
     it("undoes what a request has begun whose client goes away (D04, H07, HA23)", { skip: server === undefined }, async () => {
