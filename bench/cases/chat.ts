@@ -2,7 +2,7 @@
  * What does it cost to tell a thousand people something, in a chat server with all that one needs?
  *
  * Every server runs in a process of its own, whose figures count. The users are another program, which checks every byte of
- * every line that comes: nothing may be missing, twice, or out of order.
+ * every line that comes: nothing may be missing, twice, or out of order (M08).
  */
 import type { Case, Run, Side } from "../harness/Case.ts"
 import { faster, ours, toldAtMost } from "../harness/Case.ts"
