@@ -24,15 +24,17 @@ const make = Effect.gen(function*() {
       transact((sql) =>
         Effect.gen(function*() {
           yield* mustBeOpen(sql, id)
-          const found = yield* sql`select 1 from product where product_id = ${productId}`
-          if (found.length === 0) return yield* new Problem.NotFound({ detail: `There is no product ${productId}.` })
-          yield* sql`
-            insert into cart_line (cart_id, product_id, quantity) values (${id}, ${productId}, ${quantity})
-            on conflict (cart_id, product_id) do update set quantity = excluded.quantity`
+          // In one statement with the product, which is held: it cannot be deleted between the look and the line.
+          const put = yield* sql`
+            insert into cart_line (cart_id, product_id, quantity)
+            select ${id}::uuid, product_id, ${quantity}::int from product where product_id = ${productId} for key share
+            on conflict (cart_id, product_id) do update set quantity = excluded.quantity
+            returning product_id`
+          if (put.length === 0) return yield* new Problem.NotFound({ detail: `There is no product ${productId}.` })
           const cart = yield* read(sql, id)
           if (cart.lines.length > mostLines) return yield* new Problem.Conflict({ detail: `A cart has ${mostLines} lines at most.` })
           return cart
-        })),
+        }), "read committed"),
 
     remove: (id: string, productId: number) =>
       transact((sql) =>
@@ -40,7 +42,7 @@ const make = Effect.gen(function*() {
           yield* mustBeOpen(sql, id)
           const gone = yield* sql`delete from cart_line where cart_id = ${id} and product_id = ${productId} returning product_id`
           if (gone.length === 0) return yield* new Problem.NotFound({ detail: `Product ${productId} is not in this cart.` })
-        }))
+        }), "read committed")
   }
 })
 
@@ -53,16 +55,20 @@ export const noSuchCart = () => new Problem.NotFound({ detail: "There is no such
 
 export const totalOf = (lines: ReadonlyArray<Line>): number => lines.reduce((sum, { price_cents, quantity }) => sum + price_cents * quantity, 0)
 
-const stateOf = (sql: PgClient.PgClient, id: string) =>
-  Effect.flatMap(sql<Pick<Cart, "state">>`select state from cart where cart_id = ${id}`, ([row]) => row === undefined ? Effect.fail(noSuchCart()) : Effect.succeed(row.state))
-
+/** Holds the cart up to the end of the transaction: whoever wants to change or buy it waits. */
 const mustBeOpen = (sql: PgClient.PgClient, id: string) =>
-  Effect.flatMap(stateOf(sql, id), (state) => state === "open" ? Effect.void : Effect.fail(new Problem.Conflict({ detail: "This cart has been ordered." })))
+  Effect.gen(function*() {
+    const [cart] = yield* sql<Pick<Cart, "state">>`select state from cart where cart_id = ${id} for update`
+    if (cart === undefined) return yield* noSuchCart()
+    if (cart.state === "ordered") return yield* new Problem.Conflict({ detail: "This cart has been ordered." })
+  })
 
 /** An open cart at the prices of today, an ordered one as it was sold. */
 const read = (sql: PgClient.PgClient, id: string) =>
   Effect.gen(function*() {
-    const state = yield* stateOf(sql, id)
+    const [cart] = yield* sql<Pick<Cart, "state">>`select state from cart where cart_id = ${id}`
+    if (cart === undefined) return yield* noSuchCart()
+    const { state } = cart
     const lines = yield* state === "open"
       ? sql<Line>`
         select product_id, product_name, quantity, price_cents from cart_line join product using (product_id)

@@ -6,7 +6,7 @@
  * asks again, because the answer was lost, finds it ordered and gets the same order: no key of the client's is needed.
  */
 import type { PgClient } from "@effect/sql-pg"
-import { Context, Effect, Layer } from "effect"
+import { Array, Context, Effect, Layer } from "effect"
 import { Database } from "../database/Database.ts"
 import { Jobs } from "../jobs/Jobs.ts"
 import * as Problem from "../Problem.ts"
@@ -27,15 +27,19 @@ const make = Effect.gen(function*() {
 
   const buy = (sql: PgClient.PgClient, cartId: string, { email, note = "" }: CheckoutInput) =>
     Effect.gen(function*() {
-      // First of all, a change of the cart: another checkout of it is in our way from here on.
+      // First of all, a change of the cart: whoever else wants to buy or change it waits from here on.
       const opened = yield* sql`update cart set state = 'ordered' where cart_id = ${cartId} and state = 'open' returning cart_id`
       if (opened.length === 0) return { order: yield* find(sql, cartId), before: true } satisfies Checked
 
       const lines = yield* sql<Line>`
         select product_id, product_name, quantity, price_cents from cart_line join product using (product_id)
         where cart_id = ${cartId} order by product_id`
-      if (lines.length === 0) return yield* new Problem.Conflict({ detail: "There is nothing in this cart." })
+      if (!Array.isReadonlyArrayNonEmpty(lines)) return yield* new Problem.Conflict({ detail: "There is nothing in this cart." })
 
+      // The stock is held in the order of its numbers: two who buy the same things in another order do not block each other.
+      yield* sql`
+        select 1 from stock where product_id in (select product_id from cart_line where cart_id = ${cartId})
+        order by product_id for update`
       const taken = yield* sql<{ readonly product_id: number }>`
         update stock set quantity = stock.quantity - line.quantity from cart_line as line
         where line.cart_id = ${cartId} and stock.product_id = line.product_id and stock.quantity >= line.quantity
@@ -46,10 +50,8 @@ const make = Effect.gen(function*() {
       const [purchase] = yield* sql<Pick<Order, "order_id">>`
         insert into purchase (cart_id, email, note) values (${cartId}, ${email}, ${note}) returning order_id`
       const { order_id } = purchase!
-      yield* sql`
-        insert into purchase_line (order_id, product_id, product_name, quantity, price_cents)
-        select ${order_id}, product_id, product_name, quantity, price_cents from cart_line join product using (product_id)
-        where cart_id = ${cartId}`
+      // What the client is told is what is written: the prices may change between two statements.
+      yield* sql`insert into purchase_line ${sql.insert(Array.map(lines, (line) => ({ order_id, ...line })))}`
       const confirmation_job = yield* jobs.add(sql, OrderConfirmation, { order_id })
       yield* sql`update purchase set confirmation_job = ${confirmation_job} where order_id = ${order_id}`
       return { order: orderOf({ order_id, cart_id: cartId, note, confirmation_job }, lines), before: false } satisfies Checked
@@ -57,7 +59,7 @@ const make = Effect.gen(function*() {
 
   return {
     checkout: (cartId: string, input: CheckoutInput) =>
-      Effect.tap(transact((sql) => buy(sql, cartId, input)), ({ before }) => before ? Effect.void : jobs.ring),
+      Effect.tap(transact((sql) => buy(sql, cartId, input), "read committed"), ({ before }) => before ? Effect.void : jobs.ring),
 
     order: (cartId: string) => query((sql) => find(sql, cartId))
   }

@@ -10,7 +10,7 @@ import type { StorefrontConfig } from "../Config.ts"
 import * as Problem from "../Problem.ts"
 import { migrate } from "./Migrations.ts"
 import * as PGliteProcess from "./PGliteProcess.ts"
-import { transact } from "./Transact.ts"
+import { type Isolation, transact } from "./Transact.ts"
 
 export type State =
   /** It starts, or its tables are being made. */
@@ -25,7 +25,7 @@ export class Database extends Context.Service<Database, {
   /** Runs a query. An error of it is a defect here: http/Faults.ts knows which answer each kind of them gets. */
   readonly query: <A, E, R>(run: (sql: PgClient.PgClient) => Effect.Effect<A, E | SqlError.SqlError, R>) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | Problem.Unavailable, R>
   /** Runs a transaction that behaves as if it were alone; again, when it was not (Transact.ts). */
-  readonly transact: <A, E, R>(work: (sql: PgClient.PgClient) => Effect.Effect<A, E | SqlError.SqlError, R>) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | Problem.Conflict | Problem.Unavailable, R>
+  readonly transact: <A, E, R>(work: (sql: PgClient.PgClient) => Effect.Effect<A, E | SqlError.SqlError, R>, isolation?: Isolation) => Effect.Effect<A, Exclude<E, SqlError.SqlError> | Problem.Conflict | Problem.Unavailable, R>
   readonly state: () => State
   /** `database (PostgreSQL)`, or `embedded database`: for people. */
   readonly kind: string
@@ -43,7 +43,7 @@ class DatabaseHandle {
 
   readonly query: Database["Service"]["query"] = (run) => Effect.flatMap(this.sql, (sql) => dieOfSql(run(sql)))
 
-  readonly transact: Database["Service"]["transact"] = (work) => Effect.flatMap(this.sql, (sql) => dieOfSql(transact(sql, work(sql))))
+  readonly transact: Database["Service"]["transact"] = (work, isolation) => Effect.flatMap(this.sql, (sql) => dieOfSql(transact(sql, work(sql), isolation)))
 
   become(state: State): void {
     this.#state = state

@@ -29,6 +29,6 @@ export const metered = (database: Database["Service"], poolSize: number): Effect
       ...database,
       kind: database.kind,
       query: (run) => counted(database.query(run)),
-      transact: (work) => counted(database.transact(work))
+      transact: (work, isolation) => counted(database.transact(work, isolation))
     })
   })

@@ -294,7 +294,8 @@ describe.skipIf(!hasRedisServer())("the cache when Redis fails", { timeout: 60_0
   })
 })
 
-for (const [name, server] of databases) {
+// One database is enough: which one it is makes no difference to the cache.
+for (const [name, server] of databases.slice(-1)) {
   describe(`cached products on ${name}`, { timeout: 60_000 }, () => {
     let shop: ShopWithSql
 
