@@ -100,16 +100,28 @@ const positionIn = (message: string): string => /at position \d+.*$/.exec(messag
 const ofDatabase = (fault: SqlError.SqlError, cause: Cause.Cause<unknown>) => {
   switch (sqlFaultOf(fault)) {
     case "unavailable":
-      return Effect.as(
-        Effect.logWarning("the database could not answer", { reason: fault.reason._tag, code: codeOf(fault) }),
-        problem(503, "The database cannot answer now.")
-      )
+      return Effect.as(tellOfOutage(fault), problem(503, "The database cannot answer now."))
     case "conflict":
       return Effect.succeed(problem(409, "Somebody else has changed the same things at the same time."))
     case "bug":
       return unexpected(cause)
   }
 }
+
+/** While the database is away, all requests fail in the same way: a line for each would bury everything else. */
+const quietMillis = 1000
+let quietUntil = -Infinity
+let untold = 0
+
+const tellOfOutage = (fault: SqlError.SqlError) =>
+  Effect.suspend(() => {
+    untold++
+    if (performance.now() < quietUntil) return Effect.void
+    const requests = untold
+    untold = 0
+    quietUntil = performance.now() + quietMillis
+    return Effect.logWarning("the database could not answer", { reason: fault.reason._tag, code: codeOf(fault), requests })
+  })
 
 /** Our fault: told to the log, not to the client. */
 const unexpected = (cause: Cause.Cause<unknown>) =>

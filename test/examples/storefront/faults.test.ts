@@ -55,6 +55,7 @@ describe("the shop, when PostgreSQL fails", { timeout: 60_000 }, () => {
       await shop.ready()
       const clients = load(shop, "/customers/7")
       await clients.more(50, 200)
+      const killed = performance.now()
       await server.kill9()
       await clients.more(50, 503)
       assert.match(await (await shop.fetch("/")).text(), /Storefront/)
@@ -71,6 +72,10 @@ describe("the shop, when PostgreSQL fails", { timeout: 60_000 }, () => {
       assert.deepStrictEqual(statusesOf(clients.answers), [200, 503])
       for (const { retryAfter, status } of clients.answers) assert.strictEqual(retryAfter, status === 503 ? "1" : null)
       assert.isEmpty(shop.logs.filter((line) => line.level === "ERROR"))
+      // The log says so about once in a second, however many ask.
+      const lines = shop.logs.filter((line) => JSON.stringify(line.message).includes("the database could not answer"))
+      assert.isAbove(lines.length, 0)
+      assert.isAtMost(lines.length, 2 + (performance.now() - killed) / 1000)
       // The whole pool is used again.
       const all = await Promise.all(Array.from({ length: 100 }, (_, i) => shop.fetch(`/products/${i + 1}`).then((answer) => answer.status)))
       assert.deepStrictEqual([...new Set(all)], [200])
