@@ -7,12 +7,12 @@
  */
 import { Console, Effect, Option, Stream } from "effect"
 import { MemoryChannel, Nursery, Watch } from "effect-nursery"
-import * as fs from "node:fs"
 import { keyboard } from "../support/keyboard.ts"
 import { print } from "../support/print.ts"
 import { type Outcome, press } from "./Editor.ts"
 import { type Key, KeyDecoder } from "./Keys.ts"
 import { type Line, writtenPlain } from "./Line.ts"
+import { RawMode } from "./RawMode.ts"
 import * as Screen from "./Screen.ts"
 
 /** What a user does: a line was entered, or Ctrl-C was pressed. */
@@ -102,47 +102,10 @@ const withLines = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>)
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What the terminal is asked for: each key as it is pressed, and marks around what is pasted. */
-const enterScreen = "\u001b[?2004h"
-/** And how it was before: rows wrap, the cursor is seen, pasted text has no marks. */
-const leaveScreen = "\u001b[0m\u001b[?7h\u001b[?25h\u001b[?2004l"
-
 /** With more than this on its way, who prints has to wait. */
 const mostUnwritten = 1_000
 
 const sizeNow = (): Screen.Size => ({ rows: stdout.rows ?? 0, columns: stdout.columns ?? 0 })
-
-/**
- * The terminal in the state that the screen needs. It goes back to the old one in three ways: at the end of the block, which
- * comes also when the program fails or is cancelled; at the exit of the process, should something call `process.exit`; and
- * while the program is suspended.
- */
-class RawMode {
-  private entered = false
-
-  enter(): void {
-    if (this.entered) return
-    this.entered = true
-    stdin.setRawMode(true)
-    this.write(enterScreen)
-  }
-
-  leave(last: string): void {
-    if (!this.entered) return
-    this.entered = false
-    this.write(last + leaveScreen)
-    stdin.setRawMode(false)
-  }
-
-  private write(text: string): void {
-    try {
-      // At the exit of a process, nothing goes out that is written later.
-      fs.writeSync(stdout.fd, text)
-    } catch {
-      // The terminal is gone, and needs no care.
-    }
-  }
-}
 
 const withScreen = <A, E, R>(use: (terminal: Terminal) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
@@ -198,7 +161,8 @@ const paintScreen = (screen: Watch.Watch<Screen.Screen>) =>
     Effect.suspend(() => {
       const [next, bytes] = Screen.paint(screen.get)
       if (bytes === "") return Effect.void
-      return Effect.andThen(screen.set(next), print(Buffer.from(bytes)))
+      // Both or neither, also when this task is cancelled because all is over: or the last words would be lost.
+      return Effect.uninterruptible(Effect.andThen(screen.set(next), print(Buffer.from(bytes))))
     }))
 
 /** Keeps the size of the window. */
