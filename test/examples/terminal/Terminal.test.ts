@@ -130,12 +130,12 @@ describe.skipIf(!terminalWorks)("a terminal", { timeout: 60_000 }, () => {
       ["throws", "ready", (pty: Pty) => pty.type("\r"), 1],
       ["exits", "ready", (pty: Pty) => pty.type("\r"), 7]
     ] as const
-    for (const [name, shows, leave, code] of ways) {
+    await Promise.all(ways.map(async ([name, shows, leave, code]) => {
       const pty = await open(name)
       await pty.shows(shows)
       await leave(pty)
       await isRestored(pty, code)
-    }
+    }))
   })
 
   it("prints the tree of an error below the messages, in a terminal that is restored", async () => {
