@@ -95,13 +95,20 @@ export class Session {
   private handle(lines: ReadonlyArray<string | Flaw>, from: number): Effect.Effect<void> {
     const said: Array<Line> = []
     for (let i = from; i < lines.length && this.leaving === undefined; i++) {
-      const act = this.self === undefined ? Entrance.enter(this, lines[i]!) : this.understand(this.self, lines[i]!, said)
+      const act = this.self === undefined ? this.knock(lines[i]!) : this.understand(this.self, lines[i]!, said)
       if (act === undefined) continue
       const rest = Effect.andThen(act, Effect.suspend(() => this.handle(lines, i + 1)))
       return said.length === 0 ? rest : Effect.andThen(this.say(said), rest)
     }
     if (this.flooded > 0) this.tellFlood()
     return said.length === 0 ? Effect.void : this.say(said)
+  }
+
+  /** A line of somebody who is not a user yet. Whoever tries one name after the other does not go on for long. */
+  private knock(line: string | Flaw): Effect.Effect<void> | undefined {
+    if (this.flood === undefined || this.flood.allows(this.chat.now)) return Entrance.enter(this, line)
+    this.part("refused", Protocol.refusal("flood", this.flood.words))
+    return undefined
   }
 
   /** A line of a user. What is to be said is put to `said`; what is wrong is answered; what takes a command is given back. */

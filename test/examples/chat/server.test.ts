@@ -128,6 +128,16 @@ MissIslington: No, it's a false one!
         yield* late.hears("Andr\u00E9 connected!")
       })))
 
+  it("parts from somebody who tries one name after the other, before anybody is asked for the twenty-first", () =>
+    inVirtualTime({}, ({ dial, join }) =>
+      Effect.gen(function*() {
+        yield* join("Ada")
+        const guesser = yield* dial
+        yield* guesser.say(...Array.from({ length: 100 }, () => "CONNECT Ada"))
+        assert.strictEqual(yield* guesser.ended, "end")
+        assert.deepStrictEqual(guesser.heard.map((line) => line.split(" ")[1]), [...Array.from({ length: 20 }, () => "name-taken"), "flood"])
+      })))
+
   it("refuses a line or a name that is not UTF-8, and harms nobody (M03)", () =>
     inVirtualTime({}, ({ dial, join }) =>
       Effect.gen(function*() {
