@@ -21,6 +21,9 @@ export interface Self {
 
 const nothing: ReadonlySet<Protocol.Capability> = new Set()
 
+/** CAPS, RESUME, and some names. */
+const mostTries = 20
+
 export class Session {
   readonly chat: Chat
   readonly stream: Tcp.TcpStream
@@ -31,6 +34,8 @@ export class Session {
   private readonly flood: FloodLimit | undefined
   /** Lines of the chunk in hand that were too many. */
   private flooded = 0
+  /** Lines before CONNECT has succeeded. */
+  private tries = 0
   /** From CONNECT on. */
   private self: Self | undefined
   /** Why this connection ends. From then on nothing is taken in. */
@@ -106,8 +111,8 @@ export class Session {
 
   /** A line of somebody who is not a user yet. Whoever tries one name after the other does not go on for long. */
   private knock(line: string | Flaw): Effect.Effect<void> | undefined {
-    if (this.flood === undefined || this.flood.allows(this.chat.now)) return Entrance.enter(this, line)
-    this.part("refused", Protocol.refusal("flood", this.flood.words))
+    if (this.tries++ < mostTries) return Entrance.enter(this, line)
+    this.part("refused", Protocol.refusal("flood", `at most ${mostTries} lines before CONNECT has succeeded`))
     return undefined
   }
 
