@@ -13,10 +13,13 @@ export class Background extends Context.Service<Background, {
 /** Opens the nursery of the background for the time of `body`. */
 export const open = <A, E, R>(body: (background: Background["Service"]) => Effect.Effect<A, E, R>) =>
   Nursery.supervised(
-    (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(orDieOfAll(task), { name })) }),
+    (n) => body({ start: (task, { name }) => Effect.asVoid(n.startSoon(Effect.onInterrupt(orDieOfAll(task), () => cutOff(name)), { name })) }),
     (cause, task) => Effect.andThen(Effect.logError(`the background task "${task.name}" has failed`, cause), ErrorReporter.report(cause)),
     { name: "background" }
   )
+
+/** The grace of the program was too short for it: nothing is lost without a word. */
+const cutOff = (name: string) => Effect.logWarning(`the background task "${name}" was cut off`)
 
 /** As `Effect.orDie`, which keeps only the first of several failures. */
 const orDieOfAll = <A, E, R>(task: Effect.Effect<A, E, R>): Effect.Effect<A, never, R> =>

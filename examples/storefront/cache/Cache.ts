@@ -6,7 +6,7 @@
  */
 import { Context, Deferred, type Duration, Effect, Exit, Layer, Metric, Option, Schema } from "effect"
 import { Settings } from "../Settings.ts"
-import type { CacheStore } from "./CacheStore.ts"
+import type { CacheStore, Token } from "./CacheStore.ts"
 import { MemoryStore } from "./MemoryStore.ts"
 import { RedisConnection } from "./RedisConnection.ts"
 import * as RedisStore from "./RedisStore.ts"
@@ -14,11 +14,10 @@ import * as RedisStore from "./RedisStore.ts"
 /** Values in memory, at most. */
 const capacity = 10_000
 
-/** A value that is being made. */
-interface Flight {
+/** A value that is being read or made. */
+interface Flight extends Token {
   /** How it has ended; nothing when whoever made it has gone. */
   readonly landed: Deferred.Deferred<Option.Option<Exit.Exit<any, any>>>
-  readonly token: string
   /** It was removed meanwhile: those who wait get the value that they have asked for, but it is not kept. */
   stale: boolean
 }
@@ -43,45 +42,50 @@ export class CacheOf {
   /** The value of a key: the one that is kept, or the one that `make` gives, which is kept from then on. A failure is not. */
   getOrMake<A, E, R>(key: string, schema: Schema.Codec<A, any>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const json = Schema.fromJsonString(schema)
-    return Effect.suspend(() => {
-      const flight = this.#flights.get(key)
-      return flight === undefined ? this.#fly(key, json, make) : Effect.flatMap(Deferred.await(flight.landed), Option.match({
-        // Nobody makes it any more: this one may have to.
-        onNone: () => this.getOrMake(key, schema, make),
-        onSome: (exit: Exit.Exit<A, E>) => exit
-      }))
-    })
-  }
-
-  /** To call after each change of what the value was made of. */
-  remove(key: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const flight = this.#flights.get(key)
-      if (flight !== undefined) {
-        flight.stale = true
-        // Who asks from now on must see the change, and waits for no value that may be older.
-        this.#flights.delete(key)
-      }
-      return this.#store.remove(key)
-    })
-  }
-
-  #fly<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    // Registered in the same step in which it was not found: nobody else can have begun.
-    const flight: Flight = { landed: Deferred.makeUnsafe(), token: `${this.#process}-${++this.#count}`, stale: false }
-    this.#flights.set(key, flight)
-    return this.#readOrMake(key, json, make, flight).pipe(
-      Effect.onExit((exit) => {
-        if (this.#flights.get(key) === flight) this.#flights.delete(key)
-        const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
-        return Deferred.succeed(flight.landed, gone ? Option.none() : Option.some(exit))
+    // From the step in which a flight is registered until its end is taken care of, nobody is cancelled: the flight would
+    // never land, and those who wait for it would wait for ever.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const flight = this.#flights.get(key)
+        if (flight === undefined) return this.#fly(key, (flight) => restore(this.#readOrMake(key, json, make, flight)))
+        return restore(Effect.flatMap(Deferred.await(flight.landed), Option.match({
+          // Nobody makes it any more: this one may have to.
+          onNone: () => this.getOrMake(key, schema, make),
+          onSome: (exit: Exit.Exit<A, E>) => exit
+        })))
       })
     )
   }
 
+  /** To call after each change of what the value was made of. Who asks after it has ended sees the change. */
+  remove(key: string): Effect.Effect<void> {
+    const land = Effect.sync(() => this.#land(key))
+    // Twice: who has asked while the store removed it may have read it just before.
+    return land.pipe(Effect.andThen(this.#store.remove(key)), Effect.andThen(land))
+  }
+
+  /** Nobody waits from now on for the one that is under way: it may have begun before the change. */
+  #land(key: string): void {
+    const flight = this.#flights.get(key)
+    if (flight === undefined) return
+    flight.stale = true
+    this.#flights.delete(key)
+  }
+
+  #fly<A, E, R>(key: string, run: (flight: Flight) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    // Registered in the same step in which it was not found: nobody else can have begun.
+    const flight: Flight = { id: `${this.#process}-${++this.#count}`, landed: Deferred.makeUnsafe(), stale: false }
+    this.#flights.set(key, flight)
+    return Effect.onExit(run(flight), (exit) => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
+      const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
+      return Deferred.succeed(flight.landed, gone ? Option.none() : Option.some(exit))
+    })
+  }
+
   #readOrMake<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
     return Effect.gen({ self: this }, function*() {
-      const kept = yield* this.#store.read(key, flight.token)
+      const kept = yield* this.#store.read(key, flight)
       // An entry of an older program may have another form: it is made again.
       const read = kept === undefined ? Option.none<A>() : Schema.decodeOption(json)(kept)
       if (Option.isSome(read)) {
@@ -90,9 +94,7 @@ export class CacheOf {
       }
       yield* Metric.update(misses, 1)
       const value = yield* make
-      if (!flight.stale) yield* this.#store.fill(key, flight.token, Schema.encodeSync(json)(value), this.#timeToLive)
-      // It was removed while it was being kept.
-      if (flight.stale) yield* this.#store.remove(key)
+      yield* this.#store.fill(key, flight, Schema.encodeSync(json)(value), this.#timeToLive)
       return value
     })
   }

@@ -1,6 +1,6 @@
 /** Kept values in the memory of this process. Those that were not used for longest make room for new ones. */
 import { Clock, Duration, Effect } from "effect"
-import type { CacheStore } from "./CacheStore.ts"
+import type { CacheStore, Token } from "./CacheStore.ts"
 
 interface Entry {
   readonly value: string
@@ -31,9 +31,10 @@ export class MemoryStore implements CacheStore {
       return entry.value
     })
 
-  /** Needs no token: all changes come through this process, and Cache.ts knows of them. */
-  readonly fill = (key: string, _token: string, value: string, timeToLive: Duration.Duration): Effect.Effect<void> =>
+  readonly fill = (key: string, token: Token, value: string, timeToLive: Duration.Duration): Effect.Effect<void> =>
     Effect.map(Clock.currentTimeMillis, (now) => {
+      // All changes come through this process, so it knows of them.
+      if (token.stale) return
       this.#entries.delete(key)
       this.#entries.set(key, { value, until: now + Duration.toMillis(timeToLive) })
       if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value!)

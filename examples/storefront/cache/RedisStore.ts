@@ -4,7 +4,7 @@
  */
 import { Duration, Effect } from "effect"
 import type { Redis } from "effect/persistence"
-import type { CacheStore } from "./CacheStore.ts"
+import type { CacheStore, Token } from "./CacheStore.ts"
 import { MemoryStore } from "./MemoryStore.ts"
 import type { RedisConnection } from "./RedisConnection.ts"
 
@@ -60,15 +60,15 @@ class RedisStore implements CacheStore {
     this.#scripts = scripts
   }
 
-  readonly read = (key: string, token: string): Effect.Effect<string | undefined> =>
+  readonly read = (key: string, token: Token): Effect.Effect<string | undefined> =>
     Effect.catch(
-      Effect.map(this.#ask(this.#scripts.read(this.#prefix + key, token)), (value) => value ?? undefined),
+      Effect.map(this.#ask(this.#scripts.read(this.#prefix + key, token.id)), (value) => value ?? undefined),
       () => this.#memory.read(key)
     )
 
-  readonly fill = (key: string, token: string, value: string, timeToLive: Duration.Duration): Effect.Effect<void> =>
+  readonly fill = (key: string, token: Token, value: string, timeToLive: Duration.Duration): Effect.Effect<void> =>
     Effect.catch(
-      this.#ask(this.#scripts.fill(this.#prefix + key, token, value, Duration.toMillis(timeToLive))),
+      this.#ask(this.#scripts.fill(this.#prefix + key, token.id, value, Duration.toMillis(timeToLive))),
       () => this.#memory.fill(key, token, value, Duration.min(timeToLive, withoutRedis))
     )
 

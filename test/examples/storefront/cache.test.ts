@@ -12,6 +12,8 @@ import { type LogLine, type Shop, startShop } from "./shop.ts"
 
 const hour = Duration.hours(1)
 
+const token = { id: "t", stale: false }
+
 /** Makes 1, then 2, and so on; says how often it was asked. */
 const counter = (work: Effect.Effect<unknown> = Effect.void) => {
   let count = 0
@@ -102,9 +104,9 @@ describe("the cache in memory, in virtual time", () => {
   it("makes room for new values by those that were not used for longest", () =>
     VirtualClock.run(Effect.gen(function*() {
       const store = new MemoryStore(3)
-      for (const key of ["a", "b", "c"]) yield* store.fill(key, "", key, hour)
+      for (const key of ["a", "b", "c"]) yield* store.fill(key, token, key, hour)
       yield* store.read("a")
-      for (let i = 0; i < 1000; i++) yield* store.fill(i % 2 === 0 ? "d" : "e", "", "x", hour)
+      for (let i = 0; i < 1000; i++) yield* store.fill(i % 2 === 0 ? "d" : "e", token, "x", hour)
       assert.strictEqual(store.size, 3)
       assert.strictEqual(yield* store.read("a"), "a")
       assert.strictEqual(yield* store.read("b"), undefined)
@@ -113,8 +115,8 @@ describe("the cache in memory, in virtual time", () => {
   it("makes a value again that an older program has kept in another form", () =>
     VirtualClock.run(Effect.gen(function*() {
       const store = new MemoryStore(3)
-      yield* store.fill("key", "", "{\"name\":1}", hour)
-      yield* store.fill("cut", "", "{\"na", hour)
+      yield* store.fill("key", token, "{\"name\":1}", hour)
+      yield* store.fill("cut", token, "{\"na", hour)
       const cache = new CacheOf(store, hour)
       const make = Effect.succeed({ name: "right" })
       for (const key of ["key", "cut"]) assert.deepStrictEqual(yield* cache.getOrMake(key, Schema.Struct({ name: Schema.String }), make), { name: "right" })

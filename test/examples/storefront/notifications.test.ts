@@ -81,13 +81,14 @@ describe("work after the answer", () => {
     assert.deepStrictEqual(sent.toSorted(), ["one", "three", "two"])
   })
 
-  it("cancels letters that take longer than the grace (H22)", async () => {
+  it("cancels letters that take longer than the grace, and says so (H22)", async () => {
     let cancelled = 0
     const shop = await startShop({ database: nowhere, mail: { send: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void cancelled++)) } })
     await notify(shop)
     await notify(shop)
     await shop.stop(50)
     assert.strictEqual(cancelled, 2)
+    assert.strictEqual(shop.logs.filter(({ level, message }) => level === "WARN" && String(message) === "the background task \"notification\" was cut off").length, 2)
   })
 
   it("logs a failure once, and goes on (HA22, H22)", async () => {
