@@ -5,12 +5,13 @@
  * It says on its channel where it listens, or why it cannot. It ends when the channel closes, which is what happens when
  * the program that has started it ends, however that ends.
  */
-import { PGlite } from "@electric-sql/pglite"
+import type { PGlite } from "@electric-sql/pglite"
 import type { AddressInfo } from "node:net"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { listen } from "./PGliteListener.ts"
 import type { Report } from "./PGliteProcess.ts"
+import { open } from "./PGliteTemplate.ts"
 
 const [dataDir = "", maxConnections = "8"] = process.argv.slice(2)
 
@@ -41,12 +42,12 @@ let db: PGlite | undefined
 
 process.on("disconnect", () => {
   // The files are written before it ends.
-  Promise.resolve(db?.close()).catch(() => {}).finally(() => process.exit(0))
+  Promise.resolve(db?.close()).catch(() => {}).finally(() => process.exit())
 })
 
 try {
   if (dataDir !== "") occupy(dataDir)
-  db = await (dataDir === "" ? PGlite.create() : PGlite.create(path.join(dataDir, "pgdata")))
+  db = await open(dataDir === "" ? undefined : path.join(dataDir, "pgdata"))
   const server = await listen(db, { host: "127.0.0.1", port: 0, maxConnections: Number(maxConnections) })
   say({ _tag: "Listens", port: (server.address() as AddressInfo).port })
 } catch (error) {
