@@ -48,8 +48,8 @@ export interface StorefrontConfig {
   readonly redisPrefix: string
   /** Redis is asked for what can be had without it, so nobody waits longer for it than the other way takes. */
   readonly redisTimeout: Duration.Duration
-  /** So long a value is kept in the cache. */
-  readonly cacheTimeToLive: Duration.Duration
+  /** So long a value is kept in the cache. Nothing: as long as is right for where it is kept (cache/Cache.ts). */
+  readonly cacheTimeToLive: Option.Option<Duration.Duration>
   /** So many requests a client may make in a minute. Nothing: as many as it likes. */
   readonly rateLimit: Option.Option<number>
   /** A proxy in front says in X-Forwarded-For who the client is. */
@@ -94,10 +94,10 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
   requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
-  jobLease: Config.Duration("JOB_LEASE").pipe(Config.withDefault(Duration.seconds(30))),
+  jobLease: durationFrom("JOB_LEASE", "1 second").pipe(Config.withDefault(Duration.seconds(30))),
   redisPrefix: Config.NonEmptyString("REDIS_PREFIX").pipe(Config.withDefault("storefront:")),
-  redisTimeout: Config.Duration("REDIS_TIMEOUT").pipe(Config.withDefault(Duration.millis(250))),
-  cacheTimeToLive: Config.Duration("CACHE_TTL").pipe(Config.withDefault(Duration.hours(1))),
+  redisTimeout: durationFrom("REDIS_TIMEOUT", "1 millis").pipe(Config.withDefault(Duration.millis(250))),
+  cacheTimeToLive: Config.option(durationFrom("CACHE_TTL", "1 millis")),
   rateLimit: Config.option(Config.schema(intBetween(1, 1_000_000), "RATE_LIMIT")),
   trustProxy: Config.Boolean("TRUST_PROXY").pipe(Config.withDefault(false))
 })
@@ -135,7 +135,8 @@ The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and mo
   JOB_LEASE          when a worker that is not heard of is taken for dead ("30 seconds")
   REDIS_PREFIX       what names of keys in Redis begin with ("storefront:")
   REDIS_TIMEOUT      how long to wait for Redis before doing without ("250 millis")
-  CACHE_TTL          how long values are kept in the cache ("1 hour")
+  CACHE_TTL          how long values are kept in the cache ("1 hour"; with DATABASE_URL and without REDIS_URL "5 seconds":
+                     a process does not hear then what others change)
   RATE_LIMIT         requests that a client may make in a minute (none: as many as it likes)
   TRUST_PROXY        whether a proxy in front says who the client is, by X-Forwarded-For (false)
 
@@ -201,6 +202,16 @@ const wrongUrl = (name: string, like: string): Effect.Effect<never, Config.Confi
 
 const isUrl = (text: string, protocols: ReadonlyArray<string>): boolean =>
   URL.canParse(text) && protocols.includes(new URL(text).protocol)
+
+/** Longer than a year is as good as for ever, which a database cannot add to a time. */
+function durationFrom(name: string, least: Duration.Input) {
+  return Config.Duration(name).pipe(
+    Config.mapEffect((duration) =>
+      Duration.isGreaterThanOrEqualTo(duration, Duration.fromInputUnsafe(least)) && Duration.isLessThanOrEqualTo(duration, Duration.days(365))
+        ? Effect.succeed(duration)
+        : Effect.fail(new Config.ConfigError(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: `${name}: expected a time from ${String(least)} to a year` })))))
+  )
+}
 
 function intBetween(minimum: number, maximum: number) {
   return Schema.NumberFromString.check(

@@ -4,7 +4,7 @@
  * When many ask for the same value at the same time and it is not there, one of them makes it and the others wait for that
  * one: a hundred questions are one query. If the client of that one goes away, the next of them takes over.
  */
-import { Context, Deferred, type Duration, Effect, Exit, Layer, Metric, Option, Schema } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Metric, Option, Schema } from "effect"
 import { Settings } from "../Settings.ts"
 import type { CacheStore, Token } from "./CacheStore.ts"
 import { MemoryStore } from "./MemoryStore.ts"
@@ -100,12 +100,20 @@ export class CacheOf {
   }
 }
 
+/** Nobody changes a row that the cache does not hear of. */
+const usual = Duration.hours(1)
+
+/** Other processes may change rows, and there is no Redis to tell it. */
+const amongStrangers = Duration.seconds(5)
+
 export class Cache extends Context.Service<Cache, Pick<CacheOf, "getOrMake" | "remove">>()("storefront/Cache") {
   /** In Redis, if there is one in the configuration; else in memory. */
   static readonly layer = Layer.effect(this)(Effect.gen(function*() {
-    const { cacheTimeToLive, redisPrefix } = yield* Settings
+    const { cacheTimeToLive, databaseUrl, redisPrefix } = yield* Settings
     const connection = yield* RedisConnection
     const store = connection.configured ? yield* RedisStore.make(connection, `${redisPrefix}cache:`) : new MemoryStore(capacity)
-    return new CacheOf(store, cacheTimeToLive)
+    // An embedded database is changed by this process alone.
+    const hears = connection.configured || Option.isNone(databaseUrl)
+    return new CacheOf(store, Option.getOrElse(cacheTimeToLive, () => hears ? usual : amongStrangers))
   }))
 }

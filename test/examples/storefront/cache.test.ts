@@ -1,14 +1,16 @@
-import { Deferred, Duration, Effect, Exit, Fiber, Logger, Option, Redacted, Schema } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Redacted, Schema } from "effect"
 import { CancelScope, Nursery, Tasks, Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { CacheOf } from "../../../examples/storefront/cache/Cache.ts"
+import { Cache, CacheOf } from "../../../examples/storefront/cache/Cache.ts"
 import { MemoryStore } from "../../../examples/storefront/cache/MemoryStore.ts"
 import * as RedisConnection from "../../../examples/storefront/cache/RedisConnection.ts"
 import * as RedisStore from "../../../examples/storefront/cache/RedisStore.ts"
+import * as Config from "../../../examples/storefront/Config.ts"
+import { Settings } from "../../../examples/storefront/Settings.ts"
 import { findRedis, hasRedisServer, makePrefix, OwnRedis, removeKeys, withRedis } from "../../support/Redis.ts"
 import { databases, eventually, json, openShop, postgres, type ShopWithSql } from "./databases.ts"
-import { type LogLine, type Shop, startShop } from "./shop.ts"
+import { configOf, type LogLine, nowhere, type Shop, startShop } from "./shop.ts"
 
 const hour = Duration.hours(1)
 
@@ -164,6 +166,40 @@ const openCache = async (url: string, prefix: string, redisTimeout = Duration.se
   }
 }
 
+describe("the time that a value is kept", () => {
+  const settings = (env: Readonly<Record<string, string>>) => configOf({ env })
+  const kept = async (env: Readonly<Record<string, string>>, configured = false) => {
+    const services = Layer.mergeAll(
+      Layer.succeed(Settings, settings(env)),
+      Layer.succeed(RedisConnection.RedisConnection, { configured, ask: () => Effect.fail(new RedisConnection.RedisAway({})) })
+    )
+    let seconds = 0
+    await VirtualClock.run(Effect.gen(function*() {
+      const cache = yield* Cache
+      const { make } = counter()
+      const get = cache.getOrMake("key", Schema.Int, make)
+      for (yield* get; (yield* get) === 1; seconds++) yield* Effect.sleep("1 second")
+    }).pipe(Effect.provide(Cache.layer.pipe(Layer.provide(services)))))
+    return seconds
+  }
+
+  it("is short where others may change a row and nobody says so, and as the configuration says where it does (S0-10b)", async () => {
+    assert.strictEqual(await kept({}), 3600)
+    assert.strictEqual(await kept({ DATABASE_URL: nowhere }), 5)
+    assert.strictEqual(await kept({ DATABASE_URL: nowhere, CACHE_TTL: "10 minutes" }), 600)
+    // While Redis is away, too.
+    assert.strictEqual(await kept({ DATABASE_URL: nowhere, REDIS_URL: "redis://127.0.0.1:1" }, true), 5)
+  })
+
+  it("is a time that can be kept", () => {
+    for (const [name, value] of [["CACHE_TTL", "0 seconds"], ["REDIS_TIMEOUT", "0 millis"], ["JOB_LEASE", "10 millis"], ["CACHE_TTL", "Infinity"], ["JOB_LEASE", "soon"]] as const) {
+      const asked = Config.read([], { [name]: value })
+      assert.strictEqual(asked._tag, "Mistake")
+      if (asked._tag === "Mistake") assert.match(asked.why, new RegExp(`^${name}: expected `))
+    }
+  })
+})
+
 const redis = await findRedis()
 
 describe.skipIf(redis === undefined)("the cache in Redis", () => {
@@ -302,7 +338,7 @@ for (const [name, server] of databases.slice(-1)) {
     let shop: ShopWithSql
 
     beforeAll(async () => {
-      shop = await openShop(server)
+      shop = await openShop(server, { env: { CACHE_TTL: "1 hour" } })
     }, 60_000)
 
     afterAll(() => shop.stop())
