@@ -41,7 +41,7 @@ export const start = ({ dataDir, maxConnections }: Options): Effect.Effect<PGlit
     const ended = yield* Deferred.make<string>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => fork(main, [Option.getOrElse(dataDir, () => ""), String(maxConnections)], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] })),
-      close
+      (child) => close(child, Option.isNone(dataDir))
     )
     let complaints = ""
     child.stderr!.setEncoding("utf8").on("data", (text: string) => complaints = (complaints + text).slice(-keptOfStderr))
@@ -56,11 +56,11 @@ export const start = ({ dataDir, maxConnections }: Options): Effect.Effect<PGlit
     return { port, pid: child.pid!, ended: Deferred.await(ended) }
   })
 
-/** Closes its channel, which it takes as its end; kills it when it does not end. */
-const close = (child: ChildProcess): Effect.Effect<void> =>
+/** Closes its channel, which it takes as its end; kills it when it does not end, or has nothing to write. */
+const close = (child: ChildProcess, inMemory: boolean): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
-    const killer = setTimeout(() => child.kill("SIGKILL"), closeMillis)
+    const killer = setTimeout(() => child.kill("SIGKILL"), inMemory ? 0 : closeMillis)
     child.once("exit", () => {
       clearTimeout(killer)
       resume(Effect.void)

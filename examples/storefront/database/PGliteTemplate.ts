@@ -12,7 +12,17 @@ import * as url from "node:url"
 
 /** Opens the database in this folder, or one in memory. */
 export const open = async (folder: string | undefined): Promise<PGlite> => {
-  if (folder !== undefined && fs.existsSync(path.join(folder, "PG_VERSION"))) return PGlite.create(folder)
+  if (folder === undefined) return make(undefined)
+  // Written when all files are there. A program that was killed before has left some of them, and no data.
+  const whole = `${folder}.whole`
+  if (fs.existsSync(whole)) return PGlite.create(folder)
+  fs.rmSync(folder, { recursive: true, force: true })
+  const db = await make(folder)
+  fs.writeFileSync(whole, "")
+  return db
+}
+
+const make = async (folder: string | undefined): Promise<PGlite> => {
   const template = fs.existsSync(templateFile) ? new Blob([fs.readFileSync(templateFile)]) : undefined
   if (template !== undefined) {
     try {

@@ -6,7 +6,7 @@ import { nowhere, type Shop, startShop } from "./shop.ts"
 
 const postgres = await findPostgres()
 
-describe("the contract", { timeout: 60_000 }, () => {
+describe("the contract", { timeout: 120_000 }, () => {
   let own: OwnDatabase | undefined
   let shop: Shop
   /** The same program without a database. */
@@ -19,7 +19,7 @@ describe("the contract", { timeout: 60_000 }, () => {
     alone = await startShop({ database: nowhere })
     await shop.ready()
     document = await (await shop.fetch("/openapi.json")).json() as Document
-  }, 60_000)
+  }, 120_000)
 
   afterAll(async () => {
     await Promise.all([shop.stop(), alone.stop()])

@@ -25,7 +25,7 @@ const childrenOf = (pid: number): ReadonlyArray<number> => fs.readFileSync(`/pro
 const poolOf = (port: number, maxConnections: number) =>
   PgClient.layer({ host: "127.0.0.1", port, username: "postgres", database: "postgres", password: Redacted.make(""), maxConnections })
 
-describe("the embedded database", { timeout: 60_000 }, () => {
+describe("the embedded database", { timeout: 120_000 }, () => {
   let port: number
   let pid: number
   let stop: () => Promise<void>
@@ -43,7 +43,7 @@ describe("the embedded database", { timeout: 60_000 }, () => {
     port = process.port
     pid = process.pid
     stop = () => Effect.runPromise(Fiber.interrupt(fiber))
-  }, 60_000)
+  }, 120_000)
 
   afterAll(async () => {
     await stop()
@@ -104,7 +104,7 @@ describe("the embedded database", { timeout: 60_000 }, () => {
   })
 })
 
-describe("the shop on the embedded database", { timeout: 60_000 }, () => {
+describe("the shop on the embedded database", { timeout: 120_000 }, () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "storefront-"))
 
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
@@ -120,6 +120,13 @@ describe("the shop on the embedded database", { timeout: 60_000 }, () => {
     assert.strictEqual((await second.fetch("/brands")).status, 503)
     await second.stop()
     await first.stop()
+    // Killed in the middle of making its files, it would have left some of them: those are no database.
+    const broken = path.join(folder, "broken")
+    fs.mkdirSync(path.join(broken, "pgdata", "base"), { recursive: true })
+    fs.writeFileSync(path.join(broken, "pgdata", "PG_VERSION"), "17\n")
+    const begunAgain = await startShop({ env: { DATA_DIR: broken } })
+    await begunAgain.ready()
+    await begunAgain.stop()
     const third = await startShop({ env })
     await third.ready()
     assert.strictEqual((await (await third.fetch(made.headers.get("location")!)).json() as any).product_name, "kept")

@@ -47,7 +47,7 @@ const load = (shop: Pick<Shop, "fetch">, path: string) => {
 
 const statusesOf = (answers: ReadonlyArray<{ readonly status: number }>) => [...new Set(answers.map((answer) => answer.status))].toSorted()
 
-describe("the shop, when PostgreSQL fails", { timeout: 60_000 }, () => {
+describe("the shop, when PostgreSQL fails", { timeout: 120_000 }, () => {
   it("answers 503 while PostgreSQL is killed, and is all there soon after its return (D01)", { skip: programs === undefined }, async () => {
     const server = await OwnPostgres.start()
     const shop = await startShop({ database: server.url })
@@ -149,7 +149,7 @@ const brokenRules = (url: string): Promise<ReadonlyArray<unknown>> =>
     select 'stock and sales do not add up', product_id::text from stock
     where quantity + coalesce((select sum(quantity) from purchase_line where purchase_line.product_id = stock.product_id), 0) <> 10 + product_id % 90`)
 
-describe("a checkout that is killed", { timeout: 60_000 }, () => {
+describe("a checkout that is killed", { timeout: 120_000 }, () => {
   for (const [what, killsServer] of [["the program", false], ["PostgreSQL", true]] as const) {
     it(`has happened or not, when ${what} is killed in the middle of many (D09)`, { skip: killsServer ? programs === undefined : postgres === undefined }, async () => {
       const server = killsServer ? await OwnPostgres.start() : undefined

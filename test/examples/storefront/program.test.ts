@@ -7,7 +7,7 @@ import * as Config from "../../../examples/storefront/Config.ts"
 import { start } from "../../node/main/start.ts"
 import { addressOf, nowhere, startProgram } from "./shop.ts"
 
-describe("examples/storefront/main.ts", { timeout: 60_000 }, () => {
+describe("examples/storefront/main.ts", { timeout: 120_000 }, () => {
   it("prints one line with its address as soon as it listens, which does not wait for the database; SIGTERM ends it with 0 (S0-5a)", async () => {
     const program = startProgram(["--port", "0"], { DATABASE_URL: nowhere })
     const url = await addressOf(program)
@@ -59,8 +59,17 @@ describe("examples/storefront/main.ts", { timeout: 60_000 }, () => {
     assert.deepStrictEqual([second.code, second.stdout], [1, ""])
     assert.include(second.stderr.split("\n"), `127.0.0.1:${port} is in use: another program listens there; choose another port with --port`)
     assert.notMatch(second.stderr, /\n\s+at /)
+    // The embedded database, which had begun to start meanwhile, holds nobody up.
+    const third = await startProgram(["--port", port]).ended
+    assert.deepStrictEqual([third.code, third.stdout], [1, ""])
     first.kill("SIGTERM")
     await first.ended
+  })
+
+  it("says in one line that an address is none of this machine's, and ends with 1 (T05)", async () => {
+    const { code, stderr, stdout } = await startProgram(["--port", "0", "--host", "192.0.2.1"], { DATABASE_URL: nowhere }).ended
+    assert.deepStrictEqual([code, stdout], [1, ""])
+    assert.match(stderr, /^cannot listen on 192\.0\.2\.1:0: .*EADDRNOTAVAIL/m)
   })
 
   it("tells what it takes with --help", async () => {

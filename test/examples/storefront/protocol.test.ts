@@ -42,7 +42,7 @@ afterAll(() => shop.stop())
 
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1])
 
-describe("a request", { timeout: 60_000 }, () => {
+describe("a request", { timeout: 120_000 }, () => {
   it("whose host is doubled, no host, or another one than its target's is refused (H01, HA54)", async () => {
     const refused = [
       "GET /time HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",

@@ -16,12 +16,12 @@ const blocks = [...readme.matchAll(/```sh\n([^`]*curl[^`]*)```\n\n```text\n([^`]
 const hasCurl = spawnSync("curl", ["--version"]).status === 0
 if (!hasCurl) console.warn("skipped: the README of the storefront, for curl is not installed here")
 
-describe("examples/storefront/README.md", { timeout: 60_000, skip: !hasCurl }, () => {
+describe("examples/storefront/README.md", { timeout: 120_000, skip: !hasCurl }, () => {
   let shop: ShopWithSql
 
   beforeAll(async () => {
     shop = await openShop(postgres)
-  }, 60_000)
+  }, 120_000)
 
   afterAll(() => shop.stop())
 

@@ -42,7 +42,7 @@ const json = (body: unknown, method = "POST", headers: Record<string, string> = 
   ({ method, headers: { "content-type": "application/json", ...headers }, body: typeof body === "string" ? body : JSON.stringify(body) })
 
 for (const [name, server] of databases) {
-  describe(`the shop on ${name}`, { timeout: 60_000 }, () => {
+  describe(`the shop on ${name}`, { timeout: 120_000 }, () => {
     let own: OwnDatabase | undefined
     let shop: Shop
 
@@ -50,7 +50,7 @@ for (const [name, server] of databases) {
       own = server === undefined ? undefined : await makeDatabase(server)
       shop = await startShop({ ...(own === undefined ? {} : { database: own.url }), routes: busy })
       await shop.ready()
-    }, 60_000)
+    }, 120_000)
 
     afterAll(async () => {
       await shop.stop()
@@ -247,7 +247,7 @@ for (const [name, server] of databases) {
   })
 }
 
-describe("the shop and PostgreSQL", { skip: postgres === undefined, timeout: 60_000 }, () => {
+describe("the shop and PostgreSQL", { skip: postgres === undefined, timeout: 120_000 }, () => {
   it("never has more than six connections, and goes on while one of them is busy (S1-9.2, HA10, D03)", async () => {
     const own = await makeDatabase(postgres!)
     const shop = await startShop({ database: own.url, env: { STATEMENT_TIMEOUT: "3 seconds" }, routes: busy })

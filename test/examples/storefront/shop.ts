@@ -55,7 +55,7 @@ export const configOf = (options: ShopOptions): Config.StorefrontConfig => {
 /** A database that nobody has: for tests that need none, it is cheaper than the embedded one. */
 export const nowhere = "postgres://nobody@127.0.0.1:1/nothing"
 
-const readyMillis = 45_000
+const readyMillis = 90_000
 const lookAgainMillis = 20
 
 export const startShop = async (options: ShopOptions = {}): Promise<Shop> => {
@@ -104,7 +104,7 @@ export const startShop = async (options: ShopOptions = {}): Promise<Shop> => {
 
 /** main.ts as a program, without what the environment says of databases. */
 export const startProgram = (args: ReadonlyArray<string> = [], env: Readonly<Record<string, string>> = {}): Started =>
-  start("examples/storefront/main.ts", args, { env: { DATABASE_URL: "", REDIS_URL: "", ...env } })
+  start("examples/storefront/main.ts", args, { env: { DATABASE_URL: "", REDIS_URL: "", ...env }, watchdogMillis: 120_000 })
 
 /** Waits until the program listens, and says where. */
 export const addressOf = async (program: Started): Promise<string> => {
