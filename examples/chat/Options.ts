@@ -81,6 +81,7 @@ export const settings = {
   "no-echo": { does: "users do not hear what they say themselves" },
   bus: { argument: "URL", does: "a Redis that the server shares with others, such as redis://127.0.0.1:6379; without it the server is alone", read: redisUrl },
   "bus-name": { argument: "NAME", does: "which chat it is, of those that share the Redis", default: "chat", read: busName },
+  "bus-silence": { argument: "TIME", does: "how long a server may be silent there, before the others say goodbye for its users", default: "5s", read: duration },
   "bus-timeout": { argument: "TIME", does: "how long users wait for the Redis, before they are refused", default: "5s", read: duration },
   "metrics-port": { argument: "PORT", does: "where Prometheus can read /metrics; none unless given", read: port },
   log: { argument: "FORM", does: "the form of the log: pretty or json", default: "pretty", read: oneOf("pretty", "json") }

@@ -13,12 +13,12 @@ import { type Bus, type EventOf, type Line, type Missed, NameTaken, NoSuchUser, 
 import { keyOf, type Name } from "./Names.ts"
 import * as Connection from "./redis/Connection.ts"
 import * as Entries from "./redis/Entries.ts"
-import { Presence } from "./redis/Presence.ts"
+import { beatsPerLife, Presence } from "./redis/Presence.ts"
 import * as Scripts from "./redis/Scripts.ts"
 import * as Seqs from "./redis/Seqs.ts"
 import { Tail } from "./redis/Tail.ts"
 
-export interface RedisOptions extends Connection.ConnectionOptions {
+export interface RedisOptions extends Omit<Connection.ConnectionOptions, "silence"> {
   /** Which chat: those with different names share a Redis and nothing else. */
   readonly name: string
   /** How long a process counts as alive that is not heard of, in milliseconds. */
@@ -60,7 +60,7 @@ class RedisBus implements Bus {
     this.log = `${base}:log`
     this.common = { base, process: randomUUID(), deadAfter, history, logLength: Math.max(leastLog, Math.floor(resumeBytes / eventBytes)) }
     this.presence = new Presence(connection, this.common)
-    this.tail = new Tail(connection, this.log, (events) => this.deliver(events))
+    this.tail = new Tail(connection, this.log, deadAfter / beatsPerLife, (events) => this.deliver(events))
   }
 
   attach(deliver: (events: ReadonlyArray<Stored>) => void): Nursery.Startable<void, void, Unavailable, never> {
@@ -71,6 +71,7 @@ class RedisBus implements Bus {
           Effect.gen({ self: this }, function*() {
             yield* this.tail.begin
             yield* this.presence.beat(this.tail)
+            yield* n.startSoon(this.connection.watch, { name: "connection" })
             yield* n.startSoon(this.tail.run, { name: "tail" })
             yield* n.startSoon(this.presence.run(this.tail, (events) => this.deliver(events)), { name: "presence" })
             yield* started()
@@ -244,4 +245,5 @@ const roomBefore = (events: ReadonlyArray<Stored>, token: Token): string | undef
 
 /** Connects to Redis, or fails when that takes too long. The connection is closed with the scope. */
 export const make = (options: RedisOptions): Effect.Effect<Bus, Unavailable, Scope.Scope> =>
-  Effect.map(Connection.make(options), (connection) => new RedisBus(connection, options))
+  // So a connection that is dead is replaced before this process is taken for dead.
+  Effect.map(Connection.make({ ...options, silence: options.deadAfter / 2 }), (connection) => new RedisBus(connection, options))

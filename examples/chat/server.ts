@@ -49,7 +49,7 @@ const shared = (url: string) =>
       url,
       name: values["bus-name"],
       giveUpAfter: Duration.toMillis(values["bus-timeout"]),
-      deadAfter: 5000,
+      deadAfter: Duration.toMillis(values["bus-silence"]),
       resumeFor: Duration.toMillis(values["resume-for"]),
       history: values.history,
       resumeBytes: values["resume-buffer"]

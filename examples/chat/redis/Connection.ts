@@ -14,12 +14,11 @@ export interface ConnectionOptions {
   readonly url: string
   /** How long a command may take, in milliseconds, with all attempts. */
   readonly giveUpAfter: number
+  /** A connection is given up on which nothing is answered for so long, in milliseconds. Something is asked more often. */
+  readonly silence: number
 }
 
 type Client = NodeRedis.NodeRedis["Service"]["client"]
-
-/** A connection on which nothing comes for so long is lost: at both of ours something is asked each second. */
-const silenceMillis = 5000
 
 /** The longest pause between two attempts to connect. */
 const longestPauseMillis = 500
@@ -30,12 +29,14 @@ const againAfter = "20 millis"
 export class Connection {
   private readonly client: Client
   private readonly redis: Redis.Redis["Service"]
-  private readonly giveUpAfter: number
+  private readonly options: ConnectionOptions
+  /** When Redis has answered last. */
+  private answeredAt = performance.now()
 
-  constructor(client: Client, redis: Redis.Redis["Service"], giveUpAfter: number) {
+  constructor(client: Client, redis: Redis.Redis["Service"], options: ConnectionOptions) {
     this.client = client
     this.redis = redis
-    this.giveUpAfter = giveUpAfter
+    this.options = options
   }
 
   /** Runs a script. It may have been run twice when it succeeds, so it must know what it has done already. */
@@ -60,11 +61,32 @@ export class Connection {
     return Effect.sync(() => void this.client.off("ready", ready))
   })
 
+  private readonly answered = Effect.sync(() => void (this.answeredAt = performance.now()))
+
+  /**
+   * The task that gives up a connection that is there, and answers nothing: a cable was cut, or a machine has lost its power.
+   * The limit of the socket does not see it, because what we write counts as a sign of life, too.
+   */
+  get watch(): Effect.Effect<never> {
+    const { silence } = this.options
+    return Effect.sleep(silence / 4).pipe(
+      Effect.andThen(Effect.suspend(() => this.client.isReady && performance.now() - this.answeredAt > silence ? this.renew : Effect.void)),
+      Effect.forever({ disableYield: true })
+    )
+  }
+
+  /** What was not answered fails with it, and is sent again. */
+  private readonly renew = Effect.ignore(Effect.tryPromise(() => {
+    this.client.destroy()
+    return this.client.connect()
+  })).pipe(Effect.andThen(this.answered))
+
   private persist<A>(command: Effect.Effect<A, Redis.RedisError>): Effect.Effect<A, Unavailable> {
     return Effect.andThen(this.whenReady, command).pipe(
+      Effect.tap(this.answered),
       Effect.tapError((error) => isPassing(error) ? Effect.sleep(againAfter) : Effect.logError("Redis has refused a command", error.cause)),
       Effect.retry({ while: isPassing }),
-      Timeout.failAfter(this.giveUpAfter, { name: "Redis" }),
+      Timeout.failAfter(this.options.giveUpAfter, { name: "Redis" }),
       Effect.mapError((cause) => new Unavailable({ cause }))
     )
   }
@@ -83,21 +105,21 @@ const isPassing = ({ cause }: Redis.RedisError): boolean => {
 }
 
 /** Connects; as long as the scope. */
-export const make = ({ giveUpAfter, url }: ConnectionOptions): Effect.Effect<Connection, Unavailable, Scope.Scope> =>
+export const make = (options: ConnectionOptions): Effect.Effect<Connection, Unavailable, Scope.Scope> =>
   Layer.build(NodeRedis.layer({
-    url,
+    url: options.url,
     // Answers are lists, also where the newer protocol has maps.
     RESP: 2,
     // A command that nobody waits for any more must not be sent later.
     disableOfflineQueue: true,
     socket: {
-      socketTimeout: silenceMillis,
+      socketTimeout: options.silence,
       reconnectStrategy: (retries) => Math.min(2 ** retries * 20, longestPauseMillis) * (0.5 + Math.random() / 2)
     }
   })).pipe(
     // It warns at each attempt. We tell once when Redis is away, and once when it is back (Presence.ts).
     Effect.provideService(References.MinimumLogLevel, "Error"),
-    Timeout.failAfter(giveUpAfter, { name: "Redis" }),
+    Timeout.failAfter(options.giveUpAfter, { name: "Redis" }),
     Effect.mapError((cause) => new Unavailable({ cause })),
-    Effect.map((context) => new Connection(Context.get(context, NodeRedis.NodeRedis).client, Context.get(context, Redis.Redis), giveUpAfter))
+    Effect.map((context) => new Connection(Context.get(context, NodeRedis.NodeRedis).client, Context.get(context, Redis.Redis), options))
   )

@@ -19,7 +19,7 @@ export interface Own {
 }
 
 /** Several times in the time after which a process counts as dead. */
-const beatsPerLife = 5
+export const beatsPerLife = 5
 
 export class Presence {
   private readonly connection: Connection

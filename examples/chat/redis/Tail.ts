@@ -11,9 +11,6 @@ import * as Seqs from "./Seqs.ts"
 /** So many entries are taken at once. */
 const most = "1000"
 
-/** Redis answers after so long when nothing has happened, so that a dead connection is found. */
-const blockMillis = "1000"
-
 /** Before another connection is taken. */
 const pause = "50 millis"
 
@@ -25,14 +22,17 @@ interface Waiter {
 export class Tail {
   private readonly connection: Connection
   private readonly log: string
+  /** Redis answers after so long when nothing has happened, in milliseconds: then the connection is not dead. */
+  private readonly block: number
   private readonly deliver: (events: ReadonlyArray<Stored>) => void
   private readonly waiters = new Set<Waiter>()
   /** The entry that was delivered last. */
   private position: Seq = Seqs.first
 
-  constructor(connection: Connection, log: string, deliver: (events: ReadonlyArray<Stored>) => void) {
+  constructor(connection: Connection, log: string, block: number, deliver: (events: ReadonlyArray<Stored>) => void) {
     this.connection = connection
     this.log = log
+    this.block = block
     this.deliver = deliver
   }
 
@@ -71,7 +71,7 @@ export class Tail {
       yield* this.check
       for (;;) {
         const reply = yield* own.send<ReadonlyArray<readonly [string, ReadonlyArray<Entries.Entry>]> | null>(
-          "XREAD", "COUNT", most, "BLOCK", blockMillis, "STREAMS", this.log, this.position
+          "XREAD", "COUNT", most, "BLOCK", String(Math.ceil(this.block)), "STREAMS", this.log, this.position
         )
         if (reply !== null) this.take(reply[0]![1])
       }

@@ -146,7 +146,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
   })
 
   it("says goodbye once for the users of a process that was killed, and those who can come back do so elsewhere", async () => {
-    const third = await startServer(redis.url, "chat", "--resume-for", "20s")
+    const third = await startServer(redis.url, "chat", "--resume-for", "20s", "--bus-silence", "2s")
     const watchers = [await at(left).connect("ann"), await at(right).connect("bob")]
     const lost = await Promise.all(Array.from({ length: 5 }, (_, index) => at(third).connect(`lost${index}`)))
     const capable = at(third)
@@ -225,7 +225,9 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
     const cleo = at(hasty).say("CONNECT cleo")
     await cleo.hears(/^ERR unavailable /u)
     bob.leave()
+    await hasty.program.prints("the bus cannot be reached: nothing")
     await redis.startAgain()
+    await hasty.program.prints("the bus is back")
     for (let isIn = false; !isIn;) {
       const from = ann.heard.length
       ann.say("MSG 1 one")
@@ -272,7 +274,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
 
   it("ends when it is asked to while Redis is away, and its users leave when the others find out", async () => {
     const bob = await at(right).connect("bob")
-    const third = await startServer(redis.url, "chat", "--bus-timeout", "500ms")
+    const third = await startServer(redis.url, "chat", "--bus-timeout", "500ms", "--bus-silence", "2s")
     const ann = await at(third).connect("ann")
     await bob.hears("ann connected!")
     await redis.kill9()
@@ -292,11 +294,8 @@ describe("examples/chat/server.ts --bus", { timeout: 60_000 }, () => {
   })
 
   it("refuses what is no address of a Redis, with 2", async () => {
-    for (const url of ["http://127.0.0.1", "127.0.0.1:6379", "redis"]) {
-      const { code, stderr } = await start("examples/chat/server.ts", ["--bus", url]).ended
-      assert.strictEqual(code, 2)
-      assert.include(stderr, "--bus: expected an address such as redis://127.0.0.1:6379")
-      assert.lengthOf(stderr.trimEnd().split("\n"), 1)
-    }
+    const { code, stderr } = await start("examples/chat/server.ts", ["--bus", "127.0.0.1:6379"]).ended
+    assert.strictEqual(code, 2)
+    assert.strictEqual(stderr, `--bus: expected an address such as redis://127.0.0.1:6379, got "127.0.0.1:6379" (see --help)\n`)
   })
 })

@@ -125,6 +125,25 @@ describe.skipIf(url === undefined)("a chat server whose way to Redis fails", { t
     await at(near).connect("ann")
   })
 
+  it("takes another connection when the old one is dead and nobody says so, also while it is written to", async () => {
+    const { cable, far, near } = await begin({ deadAfter: 3000, resumeFor: 30_000 })
+    const bob = await at(far).connect("bob")
+    const ann = at(near)
+    await ann.connectCapable("ann")
+    await bob.hears("ann connected!")
+    const others = await Promise.all(Array.from({ length: 10 }, (_, index) => at(near).connect(`user${index}`)))
+    cable.cut()
+    cable.bypass()
+    ann.say("MSG 1 hello")
+    // One after the other: each of them writes to the dead connection.
+    const talking = setInterval(() => others.pop()?.say("hello"), 200)
+    await bob.hears("ann: hello")
+    clearInterval(talking)
+    await ann.hears("ACK 1")
+    await ann.hears(/^SEQ \S+ ann: hello$/u)
+    assert.deepStrictEqual(ann.chat.filter((line) => line.startsWith("ann: ")), ["ann: hello"])
+  })
+
   it("says goodbye to nobody when Redis was away for longer than a server may be", async () => {
     const { cable, far, near } = await begin({ deadAfter: 1000, giveUpAfter: 2000 }, true)
     const ann = await at(near).connect("ann")
