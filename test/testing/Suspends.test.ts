@@ -207,6 +207,44 @@ describe("the reading of declarations", () => {
       "export declare const text: (handle: Handle) => string;",
       "declare const hidden: Effect.Effect<void>;"
     ].join("\n")
-    assert.deepStrictEqual(operationsOf("X", source), ["X.Handle.wait", "X.Handle.stop", "X.Handle.values", "X.operator", "X.make"])
+    assert.deepStrictEqual(operationsOf("X", "X.ts", () => source), ["X.Handle.wait", "X.Handle.stop", "X.Handle.values", "X.operator", "X.make"])
+  })
+
+  it("follows what is passed on from other files, by the names that users see, and finds nothing else there", () => {
+    const files: Readonly<Record<string, string>> = {
+      "X.ts": [
+        "import { Gate, type Hidden } from \"./internal/Gate.ts\";",
+        "import type { Effect } from \"effect/Effect\";",
+        "/** export { commented } from \"./internal/Gate.ts\" */",
+        "export { Gate };",
+        "export { open as openGate, type GateOptions } from \"./internal/Gate.ts\";",
+        "export type {",
+        "    Door,",
+        "    /** With a comment, and a comma. */",
+        "    Wall as Fence",
+        "} from \"./internal/Door.ts\";",
+        "export declare const own: Effect.Effect<Hidden>;"
+      ].join("\n"),
+      "internal/Gate.ts": [
+        "export declare class Gate {",
+        "    readonly wait: Effect.Effect<void>;",
+        "}",
+        "export interface Hidden {",
+        "    readonly wait: Effect.Effect<void>;",
+        "}",
+        "export interface GateOptions {",
+        "    readonly onOpen: Effect.Effect<void>;",
+        "}",
+        "interface Dual {",
+        "    (self: Effect.Effect<void>): Effect.Effect<void>;",
+        "}",
+        "export declare const open: Dual<\"x\">;",
+        "export declare const commented: Effect.Effect<void>;"
+      ].join("\n"),
+      // Passed on twice, from a folder of its own.
+      "internal/Door.ts": "export type { Door } from \"./doors/Wood.ts\";\nexport interface Wall {\n    readonly stands: Stream.Stream<void>;\n}",
+      "internal/doors/Wood.ts": "export interface Door {\n    knock(): Effect.Effect<void>;\n}"
+    }
+    assert.deepStrictEqual(operationsOf("X", "X.ts", (file) => files[file]!), ["X.own", "X.Gate.wait", "X.openGate", "X.Door.knock", "X.Fence.stands"])
   })
 })
