@@ -5,7 +5,7 @@
  * which the job runs, and each heartbeat moves both. So a worker that cannot reach the database stops by itself before
  * another one begins the same job.
  */
-import { Cause, Duration, Effect, Exit, Result } from "effect"
+import { Cause, Duration, Effect, Exit, Metric, Result } from "effect"
 import { CancelScope, Nursery, Timeout } from "effect-nursery"
 import type { PgClient } from "@effect/sql-pg"
 import type { SqlError } from "effect/sql"
@@ -51,6 +51,7 @@ export const perform = (job: Taken, options: Options): Effect.Effect<void> =>
         const ending = endingOf(job, yield* Effect.exit(runOf(job, options)), options)
         // Still with a heartbeat: when the database is away for a moment the result waits, up to the end of the lease.
         yield* untilWritten(write(job, ending), options)
+        yield* count(ending, options)
         yield* log(ending)
       }), { name: `job ${job.kind}` }), { name: "lease" }).pipe(
       Effect.onInterrupt(() => giveBack(job, options)),
@@ -102,6 +103,12 @@ const log = (ending: Ending): Effect.Effect<void> => {
       return Effect.logError("a job has been given up", ending.cause)
   }
 }
+
+const runs = Metric.counter("storefront_job_runs_total", { description: "Runs of jobs, by kind and by how they have ended.", incremental: true })
+
+/** A kind that this program does not know is no label: anybody may have written it into the table. */
+const count = (ending: Ending, { handler }: Options): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(runs, { kind: handler?.kind ?? "unknown", result: ending._tag.toLowerCase() }), 1)
 
 const untilWritten = (statement: (sql: PgClient.PgClient) => Effect.Effect<unknown, SqlError.SqlError>, { poll, query }: Options): Effect.Effect<void> =>
   Effect.gen(function*() {

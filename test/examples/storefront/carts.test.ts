@@ -71,6 +71,7 @@ for (const [name, server] of databases) {
       await jobDone(confirmation_job)
       const letters = shop.logs.filter(({ message }) => JSON.stringify(message).includes(`Your order ${order_id}"`))
       assert.strictEqual(letters.length, 1)
+      assert.match(await (await shop.fetch("/metrics")).text(), /^storefront_job_runs_total\{kind="order-confirmation",result="done"\} \d+$/m)
     })
 
     it("sells a cart once, however often and at whatever times its client asks", async () => {
