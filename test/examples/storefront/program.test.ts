@@ -42,13 +42,26 @@ describe("examples/storefront/main.ts", { timeout: 120_000 }, () => {
     agent.destroy()
   })
 
-  it("ends with 143 when a second signal comes, and cuts what is under way when the grace is over (P01)", async () => {
+  it("cuts what is under way when the grace is over, and ends with 143 (P01)", async () => {
     const program = startProgram(["--port", "0"], { DATABASE_URL: nowhere, GRACE: "100 millis" })
     const url = await addressOf(program)
     const slow = fetch(`${url}/slow`).then(async (answer) => `${answer.status} ${await answer.text()}`, () => "cut")
     await fetch(`${url}/hello`)
     program.kill("SIGTERM")
     assert.notInclude(await slow, "That took a second.")
+    assert.strictEqual((await program.ended).code, 143)
+  })
+
+  it("ends at once with 143 when a second signal comes (P01)", async () => {
+    const program = startProgram(["--port", "0"], { DATABASE_URL: nowhere, GRACE: "60 seconds" })
+    const url = await addressOf(program)
+    // Half a request: it would be waited for.
+    const request = http.request(`${url}/items/`, { method: "POST", headers: { "content-length": 100 } }).on("error", () => {})
+    request.write("{")
+    await fetch(`${url}/hello`)
+    program.kill("SIGTERM")
+    await program.prints(/once more ends it at once/)
+    program.kill("SIGTERM")
     assert.strictEqual((await program.ended).code, 143)
   })
 
