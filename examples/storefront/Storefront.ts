@@ -102,7 +102,7 @@ export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) 
             ))
           )
           const fair = yield* withRateLimit(app, config, redis)
-          const server = HttpServer.serve(limited(withAnswerForFaults(fair), config), {
+          const server = HttpServer.serve(withAnswerForFaults(fair), {
             host: config.host,
             port: config.port,
             staticRoutes: new StaticRoutes({ "/hello": hello }),
@@ -110,11 +110,8 @@ export const serve = (config: StorefrontConfig, more: MoreRoutes = Layer.empty) 
             requestTimeout: config.requestTimeout,
             observer: watch.requests,
             beforeDrain: watch.beforeDrain
-          })(started)
+          })(started).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(config.maxBodyBytes)))
           yield* Nursery.open(() => watch.around(apart(server)), { name: "server" })
         }))
       )
     }), { name: "storefront" }).pipe(observed(config))
-
-const limited = <A, E, R>(app: Effect.Effect<A, E, R>, { maxBodyBytes }: StorefrontConfig) =>
-  Effect.provideService(app, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes))

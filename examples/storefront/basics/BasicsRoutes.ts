@@ -1,7 +1,7 @@
 /** The first routes. */
 import { Clock, Context, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
+import { group } from "../http/Group.ts"
 
 /** What all requests share: made once, when the application starts. */
 export class Shared extends Context.Service<Shared, Readonly<Record<string, string>>>()("storefront/Shared") {}
@@ -9,7 +9,7 @@ export class Shared extends Context.Service<Shared, Readonly<Record<string, stri
 /** What `/hello` says. It never changes, so the server prepares the whole answer (http/StaticRoutes.ts). */
 export const hello = "Hello, World!"
 
-export const BasicsRoutes = HttpApiBuilder.group(Api, "basics", Effect.fnUntraced(function*(handlers) {
+export const BasicsRoutes = group(Api, "basics", Effect.fnUntraced(function*(handlers) {
   const shared = yield* Shared
   return handlers.handleAll({
     hello: () => Effect.succeed(hello),

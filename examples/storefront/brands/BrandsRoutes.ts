@@ -1,9 +1,9 @@
 /** `GET /brands`. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
 import { csvOf } from "../http/Csv.ts"
+import { group } from "../http/Group.ts"
 import { preferred } from "../http/Negotiation.ts"
 import { nextPage } from "../http/Paging.ts"
 import * as Problem from "../Problem.ts"
@@ -12,7 +12,7 @@ import { Brands } from "./Brands.ts"
 /** Without a limit: all of them, as long as they are few. */
 const all = { limit: 1000, after: 0 }
 
-export const BrandsRoutes = HttpApiBuilder.group(Api, "brands", Effect.fnUntraced(function*(handlers) {
+export const BrandsRoutes = group(Api, "brands", Effect.fnUntraced(function*(handlers) {
   const brands = yield* Brands
   return handlers.handleAll({
     list: ({ query, request }) => {

@@ -7,7 +7,7 @@
  */
 // Not all of @effect/platform-node: that takes a third of a second longer to load.
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Data, Duration, Effect, type Scope } from "effect"
+import { Data, Duration, Effect, type Scope, Tracer } from "effect"
 import { CancelScope } from "effect-nursery"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as http from "node:http"
@@ -68,7 +68,7 @@ export const serve = (app: App, options: Options) => (started: (place: Place) =>
   Effect.scoped(Effect.gen(function*() {
     const scope = yield* Effect.scope
     // A fiber for each request, in this scope; one whose client goes away is interrupted.
-    const handle = yield* NodeHttpServer.makeHandler(app, { scope })
+    const handle = yield* NodeHttpServer.makeHandler(app, { scope }).pipe(Effect.withTracerEnabled(yield* someoneTakesSpans))
     const listener = yield* Effect.acquireRelease(
       Effect.sync(() => new Listener(options, handle)),
       (listener) => Effect.sync(() => listener.cut())
@@ -78,6 +78,9 @@ export const serve = (app: App, options: Options) => (started: (place: Place) =>
     yield* options.beforeDrain
     yield* listener.drain
   }))
+
+/** Without one, the spans of requests and queries would be made for nothing. */
+const someoneTakesSpans = Effect.map(Tracer.Tracer, (tracer) => tracer !== Tracer.nativeTracer)
 
 type Handle = (request: http.IncomingMessage, answer: http.ServerResponse) => void
 
