@@ -17,7 +17,7 @@ import { type Step, wakeUp } from "../../core/internal/Cascade.ts"
 import { isAboutToPause } from "../../core/internal/Pauses.ts"
 import { type Awaited, Wait } from "../../core/internal/Wait.ts"
 import { Chunks, type Place } from "./Chunks.ts"
-import { chunk, Exactly, Line, pulledChunk, type Take, Until } from "./Takes.ts"
+import { chunk, Exactly, Line, pulledChunk, type Store, type Take, Until } from "./Takes.ts"
 
 /** So many bytes are enough for now: one read of the system. */
 const many = 65_536
@@ -37,7 +37,7 @@ export interface Source {
 type Failed = Exit.Exit<never, any>
 type StreamError = Broken | Closed | Busy
 
-export class Inbox implements Awaited, Step {
+export class Inbox implements Awaited, Step, Store {
   private readonly source: Source
   private readonly chunks = new Chunks()
   private wait: Wait | undefined = undefined

@@ -6,34 +6,51 @@ import { TooLong } from "../../core/Errors.ts"
 import type { AnyExit } from "../../core/internal/Block.ts"
 import { countOf } from "../../core/internal/Count.ts"
 import type { Place } from "./Chunks.ts"
-import type { Inbox } from "./Inbox.ts"
+
+/** What it is taken out of. */
+export interface Store {
+  /** Whose bytes they are, for errors: `tcp 127.0.0.1:5000`. */
+  readonly label: string
+  /** How many bytes are there. */
+  readonly size: number
+  /** Why no more will come; `undefined` while more may. */
+  readonly over: "ended" | Exit.Exit<never, any> | undefined
+  /** The first piece, as it came. There must be one. */
+  shift(): Uint8Array
+  take(bytes: number): Uint8Array
+  drop(bytes: number): void
+  find(delimiter: Uint8Array, place: Place): boolean
+  byteAt(index: number): number | undefined
+  /** What somebody is told who wanted more than came, whatever ended it: `where` that was, or what it is told at an end in good order. */
+  cutShort(where: string | AnyExit): AnyExit
+}
 
 export interface Take {
   /** How many bytes there must be before it is worth trying. */
   readonly want: number
   /** Takes what it wants; `undefined` when more has to come first. */
-  from(inbox: Inbox): AnyExit | undefined
+  from(store: Store): AnyExit | undefined
 }
 
 const nothing: AnyExit = Exit.succeed(Option.none())
 const done: AnyExit = Exit.fail(Cause.Done())
 
 /** No byte will come any more: the end, or what broke the stream. */
-const overOf = (inbox: Inbox, atEnd: AnyExit): AnyExit | undefined => {
-  const { over } = inbox
+const overOf = (store: Store, atEnd: AnyExit): AnyExit | undefined => {
+  const { over } = store
   return over === undefined ? undefined : over === "ended" ? atEnd : over
 }
 
 /** Whatever comes next. */
 export const chunk: Take = {
   want: 1,
-  from: (inbox) => inbox.size > 0 ? Exit.succeed(Option.some(inbox.shift())) : overOf(inbox, nothing)
+  from: (store) => store.size > 0 ? Exit.succeed(Option.some(store.shift())) : overOf(store, nothing)
 }
 
 /** The same for a pull of a `Stream`. One piece at a time: who leaves the stream loses nothing. */
 export const pulledChunk: Take = {
   want: 1,
-  from: (inbox) => inbox.size > 0 ? Exit.succeed([inbox.shift()]) : overOf(inbox, done)
+  from: (store) => store.size > 0 ? Exit.succeed([store.shift()]) : overOf(store, done)
 }
 
 const bytes = (count: number): string => count === 1 ? "1 byte" : `${count} bytes`
@@ -46,9 +63,9 @@ export class Exactly implements Take {
     if (count === Infinity) throw new RangeError("Expected `bytes` to be finite, got `Infinity` (number)")
   }
 
-  from(inbox: Inbox): AnyExit | undefined {
-    if (inbox.size >= this.want) return Exit.succeed(Option.some(inbox.take(this.want)))
-    return overOf(inbox, nothing) && inbox.cutShort(inbox.size === 0 ? nothing : `after ${inbox.size} of ${bytes(this.want)}`)
+  from(store: Store): AnyExit | undefined {
+    if (store.size >= this.want) return Exit.succeed(Option.some(store.take(this.want)))
+    return overOf(store, nothing) && store.cutShort(store.size === 0 ? nothing : `after ${store.size} of ${bytes(this.want)}`)
   }
 }
 
@@ -67,30 +84,30 @@ abstract class Searching implements Take {
     this.maxBytes = countOf("maxBytes", maxBytes)
   }
 
-  from(inbox: Inbox): AnyExit | undefined {
+  from(store: Store): AnyExit | undefined {
     // Others take nothing while this one waits, so the place stays good.
-    const found = inbox.find(this.delimiter, this.place)
+    const found = store.find(this.delimiter, this.place)
     const { before } = this.place
     if (found) {
-      return before > this.maxBytes && this.isTooLong(inbox, before) ? this.tooLong(inbox) : this.found(inbox, before)
+      return before > this.maxBytes && this.isTooLong(store, before) ? this.tooLong(store) : this.found(store, before)
     }
-    const over = overOf(inbox, nothing)
-    if (over !== undefined) return over === nothing && inbox.size > this.maxBytes ? this.tooLong(inbox) : this.unfinished(inbox)
-    if (before > this.maxBytes && this.isTooLong(inbox, before)) return this.tooLong(inbox)
-    this.want = inbox.size + 1
+    const over = overOf(store, nothing)
+    if (over !== undefined) return over === nothing && store.size > this.maxBytes ? this.tooLong(store) : this.unfinished(store)
+    if (before > this.maxBytes && this.isTooLong(store, before)) return this.tooLong(store)
+    this.want = store.size + 1
     return undefined
   }
 
-  protected isTooLong(_inbox: Inbox, _length: number): boolean {
+  protected isTooLong(_store: Store, _length: number): boolean {
     return true
   }
 
   protected abstract readonly thing: string
-  protected abstract found(inbox: Inbox, length: number): AnyExit
-  protected abstract unfinished(inbox: Inbox): AnyExit
+  protected abstract found(store: Store, length: number): AnyExit
+  protected abstract unfinished(store: Store): AnyExit
 
-  private tooLong(inbox: Inbox): AnyExit {
-    return Exit.fail(new TooLong({ what: `${this.thing} from ${inbox.label}`, limit: this.maxBytes }))
+  private tooLong(store: Store): AnyExit {
+    return Exit.fail(new TooLong({ what: `${this.thing} from ${store.label}`, limit: this.maxBytes }))
   }
 }
 
@@ -109,14 +126,14 @@ export class Until extends Searching {
     return `what ends with ${this.shown}`
   }
 
-  protected found(inbox: Inbox, length: number): AnyExit {
-    const frame = inbox.take(length)
-    inbox.drop(this.delimiter.length)
+  protected found(store: Store, length: number): AnyExit {
+    const frame = store.take(length)
+    store.drop(this.delimiter.length)
     return Exit.succeed(Option.some(frame))
   }
 
-  protected unfinished(inbox: Inbox): AnyExit {
-    return inbox.cutShort(inbox.size === 0 ? nothing : `after ${bytes(inbox.size)} without ${this.shown}`)
+  protected unfinished(store: Store): AnyExit {
+    return store.cutShort(store.size === 0 ? nothing : `after ${bytes(store.size)} without ${this.shown}`)
   }
 }
 
@@ -137,20 +154,20 @@ export class Line extends Searching {
   }
 
   // The `\r` of the end does not count.
-  protected override isTooLong(inbox: Inbox, length: number): boolean {
-    return length > this.maxBytes + 1 || inbox.byteAt(this.maxBytes) !== carriageReturn
+  protected override isTooLong(store: Store, length: number): boolean {
+    return length > this.maxBytes + 1 || store.byteAt(this.maxBytes) !== carriageReturn
   }
 
-  protected found(inbox: Inbox, length: number): AnyExit {
-    const line = inbox.take(length)
-    inbox.drop(1)
+  protected found(store: Store, length: number): AnyExit {
+    const line = store.take(length)
+    store.drop(1)
     const end = line[length - 1] === carriageReturn ? length - 1 : length
     return Exit.succeed([text.decode(line.subarray(0, end))])
   }
 
-  protected unfinished(inbox: Inbox): AnyExit {
-    const { over, size } = inbox
-    if (size > 0 && over === "ended") return Exit.succeed([text.decode(inbox.take(size))])
+  protected unfinished(store: Store): AnyExit {
+    const { over, size } = store
+    if (size > 0 && over === "ended") return Exit.succeed([text.decode(store.take(size))])
     return over === "ended" ? done : over!
   }
 }
