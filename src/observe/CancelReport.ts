@@ -16,45 +16,11 @@ import { dual } from "effect/Function"
 import type * as CancelScope from "../core/CancelScope.ts"
 import { millisOf } from "../core/internal/ScopeBlock.ts"
 import * as Instrument from "./Instrument.ts"
-import { culpritsOf, rootsOf } from "./internal/Culprits.ts"
+import { culpritsOf, type Doing, rootsOf, type Slow } from "./internal/Culprits.ts"
 import { type BlockLife, type CancelLife, type History, historyOf, pathOf, type TaskLife, workerOf } from "./internal/History.ts"
 import { millisText } from "./internal/MillisText.ts"
 
-/**
- * What a task was busy with, for a while.
- *
- * @since 0.1.0
- */
-export interface Doing {
-  /**
-   * `finalizer`; or what it was in that nothing could stop: an `uninterruptible` region (an acquisition, or a
-   * finalizer that had begun before the cancel), a `shield`. With the name of its span, and the blocks in it:
-   * `finalizer in span goodbye › timeout flush`.
-   */
-  readonly what: string
-  /** Milliseconds of the program's Clock. */
-  readonly from: number
-  readonly millis: number
-  /** What it waited for meanwhile, as far as that is a thing of this library. */
-  readonly waitedFor: ReadonlyArray<{ readonly label: string; readonly millis: number }>
-}
-
-/**
- * A task that did not end at once when it was cancelled.
- *
- * @since 0.1.0
- */
-export interface Slow {
-  /** Its name; `main` for what belongs to no task. */
-  readonly task: string
-  /** Where it is, from the outside in: `nursery server › connection 3`. */
-  readonly path: string
-  /** How long it was busy itself, not counting what it waited for in nurseries and scopes of its own. */
-  readonly millis: number
-  /** How much of that all others had to wait for it. */
-  readonly heldUp: number
-  readonly doing: ReadonlyArray<Doing>
-}
+export type { Doing, Slow } from "./internal/Culprits.ts"
 
 /**
  * One cancel: all that one `cancel`, deadline or failure has set off.

@@ -1,7 +1,42 @@
 /** Who was slow in a cancel, with what, and who of them held it up. */
-import type { Doing, Slow } from "../CancelReport.ts"
 import { busyBelow, criticalPath, type Stretch } from "./CriticalPath.ts"
 import { around, type BlockLife, type CancelLife, pathOf, type TaskLife, titleOf, workerOf } from "./History.ts"
+
+/**
+ * What a task was busy with, for a while.
+ *
+ * @since 0.1.0
+ */
+export interface Doing {
+  /**
+   * `finalizer`; or what it was in that nothing could stop: an `uninterruptible` region (an acquisition, or a
+   * finalizer that had begun before the cancel), a `shield`. With the name of its span, and the blocks in it:
+   * `finalizer in span goodbye › timeout flush`.
+   */
+  readonly what: string
+  /** Milliseconds of the program's Clock. */
+  readonly from: number
+  readonly millis: number
+  /** What it waited for meanwhile, as far as that is a thing of this library. */
+  readonly waitedFor: ReadonlyArray<{ readonly label: string; readonly millis: number }>
+}
+
+/**
+ * A task that did not end at once when it was cancelled.
+ *
+ * @since 0.1.0
+ */
+export interface Slow {
+  /** Its name; `main` for what belongs to no task. */
+  readonly task: string
+  /** Where it is, from the outside in: `nursery server › connection 3`. */
+  readonly path: string
+  /** How long it was busy itself, not counting what it waited for in nurseries and scopes of its own. */
+  readonly millis: number
+  /** How much of that all others had to wait for it. */
+  readonly heldUp: number
+  readonly doing: ReadonlyArray<Doing>
+}
 
 /** Those who were told and are in nobody else who was told. */
 export const rootsOf = ({ told }: CancelLife): ReadonlyArray<BlockLife | TaskLife> => {
