@@ -2,7 +2,7 @@
 import type * as Exit from "effect/Exit"
 import * as Formatter from "effect/Formatter"
 import type * as CancelScope from "../../core/CancelScope.ts"
-import type { Event, Outcome } from "../Instrument.ts"
+import type { Event, Outcome } from "./Event.ts"
 import { Kind, type Notes } from "./EventRing.ts"
 import { blockKinds, type Book, cleanups, interrupted, nameOf, taskKinds } from "./NoteTaker.ts"
 

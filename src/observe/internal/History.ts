@@ -1,6 +1,6 @@
 /** What became of whom: the events of a recording as lives of blocks and tasks, tied to each other. */
 import type { CancelReason } from "../../core/CancelScope.ts"
-import type { Event } from "../Instrument.ts"
+import type { Event } from "./Event.ts"
 
 export interface WaitLife {
   readonly label: string

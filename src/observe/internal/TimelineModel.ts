@@ -1,6 +1,6 @@
 /** What a timeline shows: one row for each block and task, and the cancellations between them. */
 import type { CancelReason } from "../../core/CancelScope.ts"
-import type { Event, Outcome } from "../Instrument.ts"
+import type { Event, Outcome } from "./Event.ts"
 
 /** A point of a run, on both axes. */
 export interface Moment {

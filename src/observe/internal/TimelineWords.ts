@@ -1,5 +1,5 @@
 /** The words of a timeline, the same in every form of it. */
-import type { Outcome } from "../Instrument.ts"
+import type { Outcome } from "./Event.ts"
 import { type Cancel, type Cleanup, isBlock, type Row, type Timeline } from "./TimelineModel.ts"
 
 /** How a row ended, with a shape of its own for each. */
