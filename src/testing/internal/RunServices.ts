@@ -2,16 +2,33 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type Timers, TimersId } from "../../core/internal/Timers.ts"
-import type { ScheduleRun } from "./ScheduleRun.ts"
+import { type TimerHeap, type Timers, TimersId } from "../../core/internal/Timers.ts"
 import { SeededRandom } from "./SeededRandom.ts"
+import type { Sleeps } from "./Sleeps.ts"
+
+/** Who is told of sleeps. */
+export interface SleepWatcher {
+  /** A sleep is this wait. */
+  willSleep(register: object, millis: number): void
+  /** A step of the clock, not of the program. */
+  isOurs(step: object): void
+}
+
+/** A run, as its clock sees it. */
+export interface Timekeeper {
+  /** Virtual time. */
+  readonly millis: number
+  readonly deadlines: TimerHeap
+  readonly sleeps: Sleeps
+  readonly watcher: SleepWatcher | undefined
+}
 
 /** The time of a run. */
 export class RunClock implements Clock.Clock {
-  private readonly run: ScheduleRun
+  private readonly run: Timekeeper
   readonly [TimersId]: Timers
 
-  constructor(run: ScheduleRun) {
+  constructor(run: Timekeeper) {
     this.run = run
     this[TimersId] = {
       now: () => run.millis,

@@ -16,15 +16,15 @@ import { Internal, isInterruptible, Place } from "../../core/internal/Block.ts"
 import { answeredBy } from "../../core/internal/Pauses.ts"
 import { TaskMember } from "../../core/internal/TaskMember.ts"
 import { fireDue, TimerHeap } from "../../core/internal/Timers.ts"
-import { randomOf, RunClock } from "./RunServices.ts"
+import { randomOf, RunClock, type SleepWatcher, type Timekeeper } from "./RunServices.ts"
 import type { Deviation } from "./Schedule.ts"
 import { Sleeps } from "./Sleeps.ts"
-import type { Question, Strategy } from "./Strategy.ts"
+import type { Asking, Question, Ranked, Strategy } from "./Strategy.ts"
 
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 /** The dispatcher of a fiber, or of all of them where nobody needs to know whose a task is. */
-export class Lane implements Scheduler.SchedulerDispatcher {
+export class Lane implements Scheduler.SchedulerDispatcher, Ranked {
   private readonly run: ScheduleRun
   priority: number | undefined = undefined
 
@@ -51,15 +51,11 @@ type Next =
   | { readonly _tag: "cancel"; readonly fiber: AnyFiber }
 
 /** What a run tells whoever watches it. */
-export interface Watcher {
+export interface Watcher extends SleepWatcher {
   /** An answer other than the usual one. */
   deviated(question: Question, fiber: AnyFiber | undefined): void
   cancelledHere(fiber: AnyFiber): void
   timePassed(millis: number): void
-  /** A sleep is this wait. */
-  willSleep(register: object, millis: number): void
-  /** A step of the clock, not of the program. */
-  isOurs(step: object): void
 }
 
 /** A place where somebody can be cancelled: which fiber, before which of its operations, or waiting after it. */
@@ -89,7 +85,7 @@ const operationsToFinalizer = 6
 
 const noContext = Context.empty() as Context.Context<never>
 
-export class ScheduleRun implements Scheduler.Scheduler {
+export class ScheduleRun implements Scheduler.Scheduler, Timekeeper, Asking {
   readonly executionMode = "async"
   readonly strategy: Strategy
   readonly ready: Array<Ready> = []

@@ -1,5 +1,4 @@
 /** Who answers the questions of a run. */
-import type { Lane, ScheduleRun } from "./ScheduleRun.ts"
 import { type PauseAt, type Schedule, usualOrder } from "./Schedule.ts"
 import type { SeededRandom } from "./SeededRandom.ts"
 
@@ -12,6 +11,22 @@ import type { SeededRandom } from "./SeededRandom.ts"
  */
 export type Question = "turn" | "pause" | "due"
 
+/** Whose tasks stand in line together: those of one fiber. */
+export interface Ranked {
+  /** For the strategy to give. */
+  priority: number | undefined
+}
+
+/** What a strategy sees of the run that asks it. */
+export interface Asking {
+  /** The tasks that could run, oldest first. */
+  readonly ready: ReadonlyArray<{ readonly lane: Ranked }>
+  /** Operations and turns so far. */
+  readonly steps: number
+  /** The lane of the fiber at the bottom of the stack. */
+  readonly bottom: Ranked
+}
+
 export interface Strategy {
   readonly busy: boolean
   readonly pauseAt: PauseAt
@@ -19,7 +34,7 @@ export interface Strategy {
   /** Runs need a lane for each fiber: `choose` reads them. */
   readonly byFiber: boolean
   /** An integer from 0 up to `width`, which is at least 2. `running` is the lane of the fiber that may pause. */
-  choose(question: Question, width: number, run: ScheduleRun, running: Lane): number
+  choose(question: Question, width: number, run: Asking, running: Ranked): number
 }
 
 /** Does what a schedule says, and the usual thing everywhere else. */
@@ -88,7 +103,7 @@ export class Priorities implements Strategy {
   private readonly random: SeededRandom
   private readonly changes: ReadonlySet<number>
   private lowest = 0
-  private last: Lane | undefined = undefined
+  private last: Ranked | undefined = undefined
   private turns = 0
 
   constructor(random: SeededRandom, depth: number, steps: number, pauseAt: PauseAt, cancelAt: number | undefined) {
@@ -98,12 +113,12 @@ export class Priorities implements Strategy {
     this.changes = new Set(Array.from({ length: depth - 1 }, () => random.below(Math.max(steps, 1))))
   }
 
-  private priority(lane: Lane): number {
+  private priority(lane: Ranked): number {
     return lane.priority ??= this.random.next()
   }
 
   /** The lane with the highest priority; the longest ready one of several tasks of a fiber. */
-  private best(run: ScheduleRun): number {
+  private best(run: Asking): number {
     let best = 0
     for (let i = 1; i < run.ready.length; i++) {
       if (this.priority(run.ready[i]!.lane) > this.priority(run.ready[best]!.lane)) best = i
@@ -112,7 +127,7 @@ export class Priorities implements Strategy {
   }
 
   // A fiber that only gives way until somebody else has acted would starve that one for ever.
-  private notFor(best: number, run: ScheduleRun): number {
+  private notFor(best: number, run: Asking): number {
     const { lane } = run.ready[best]!
     this.turns = lane === this.last ? this.turns + 1 : 0
     this.last = lane
@@ -122,7 +137,7 @@ export class Priorities implements Strategy {
     return this.best(run)
   }
 
-  choose(question: Question, width: number, run: ScheduleRun, running: Lane): number {
+  choose(question: Question, width: number, run: Asking, running: Ranked): number {
     if (question === "due") return this.random.below(width)
     if (question === "pause" && this.changes.has(run.steps)) running.priority = --this.lowest
     if (question === "pause" && running !== run.bottom) return this.priority(run.bottom) > this.priority(running) ? 1 : 0
