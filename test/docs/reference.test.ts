@@ -113,6 +113,13 @@ describe("the test itself", () => {
     assert.deepStrictEqual(missingDocs("src/core/X.ts", exports), ["src/core/X.ts:1: b has no doc comment"])
   })
 
+  it("wants the comments of types that are passed on, too, one by one", () => {
+    const internal = "/** Told. */\nexport interface A {}\nexport type B = A\n/** Told. */\nexport class C {}\n"
+    const exports = exportsOf("export type {\n  A,\n  B,\n  C as D\n} from \"./internal/x.ts\"", () => internal)
+    assert.deepStrictEqual(exports.map((_) => [_.name, _.isValue, _.isType]), [["A", false, true], ["B", false, true], ["D", false, true]])
+    assert.deepStrictEqual(missingDocs("src/core/X.ts", exports), ["src/core/X.ts:1: B has no doc comment"])
+  })
+
   it("reads the names out of headings, not out of code", () => {
     const page = "# Timeout\n\n## `Timeout.moveOnAt`, `failAt`\n\n### open(body, options)\n\n### `Dual<K>`\n\n```sh\n## no\n```\n"
     assert.deepStrictEqual([...headedNames(page, "Timeout")], ["moveOnAt", "failAt", "open", "Dual"])
