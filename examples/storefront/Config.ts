@@ -3,13 +3,15 @@
  *
  * Secrets are `Redacted`: whoever prints the configuration prints `<redacted>`.
  */
-import { Config, ConfigProvider, Duration, Effect, type Option, Redacted, Schema, SchemaIssue } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Option, Redacted, Schema, SchemaIssue } from "effect"
 import * as fs from "node:fs"
 import { parseArgs, parseEnv } from "node:util"
 
 export interface StorefrontConfig {
   readonly host: string
   readonly port: number
+  /** How many processes serve. More than one need a database that is not embedded in one of them. */
+  readonly workers: number
   /** PostgreSQL. Without it, an embedded one. */
   readonly databaseUrl: Option.Option<Redacted.Redacted>
   /** Where the embedded database keeps its files. Without it, in memory: gone at the end. */
@@ -76,6 +78,7 @@ const errorReportUrl = Config.Redacted("ERROR_REPORT_URL").pipe(
 const config: Config.Config<StorefrontConfig> = Config.all({
   host: Config.NonEmptyString("HOST").pipe(Config.withDefault("127.0.0.1")),
   port: Config.schema(portSchema(), "PORT").pipe(Config.withDefault(8080)),
+  workers: Config.schema(intBetween(1, 64), "WORKERS").pipe(Config.withDefault(1)),
   databaseUrl: Config.option(postgresUrl),
   dataDir: Config.option(Config.NonEmptyString("DATA_DIR")),
   redisUrl: Config.option(redisUrl),
@@ -103,18 +106,19 @@ const config: Config.Config<StorefrontConfig> = Config.all({
 })
 
 /** The names of the environment, and the options of the command line that stand for them. */
-const options = { host: "HOST", port: "PORT", "data-dir": "DATA_DIR" } as const
+const options = { host: "HOST", port: "PORT", workers: "WORKERS", "data-dir": "DATA_DIR" } as const
 
-export const help = `Usage: npm run example -- examples/storefront/main.ts [--host HOST] [--port PORT] [--data-dir FOLDER]
+export const help = `Usage: npm run example -- examples/storefront/main.ts [--host HOST] [--port PORT] [--workers N] [--data-dir FOLDER]
 
 A small shop: an HTTP application on PostgreSQL.
 
   --host HOST        where to listen (127.0.0.1; 0.0.0.0 is every network of this machine)
   --port PORT        at which port (8080; 0 is any free one)
+  --workers N        how many processes serve (1); more than one need DATABASE_URL
   --data-dir FOLDER  where the embedded database keeps its files (none: in memory, gone at the end)
   --help             print this
 
-The environment, or a file .env, may say HOST, PORT and DATA_DIR instead, and more:
+The environment, or a file .env, may say HOST, PORT, WORKERS and DATA_DIR instead, and more:
 
   DATABASE_URL       postgres://user:password@host:5432/name, in place of the embedded database
   REDIS_URL          redis://host:6379, for the cache; in memory without it
@@ -158,7 +162,7 @@ export const read = (
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { host: { type: "string" }, port: { type: "string" }, "data-dir": { type: "string" }, help: { type: "boolean" } }
+      options: { host: { type: "string" }, port: { type: "string" }, workers: { type: "string" }, "data-dir": { type: "string" }, help: { type: "boolean" } }
     })
     if (values.help === true) return { _tag: "Help" }
     for (const [option, name] of Object.entries(options)) {
@@ -169,7 +173,10 @@ export const read = (
     return { _tag: "Mistake", why: `${(error as Error).message} (see --help)` }
   }
   return Effect.runSync(Effect.match(config.parse(ConfigProvider.fromEnvRecord(record)), {
-    onSuccess: (config): Asked => ({ _tag: "Run", config }),
+    onSuccess: (config): Asked =>
+      config.workers > 1 && Option.isNone(config.databaseUrl)
+        ? { _tag: "Mistake", why: "more than one worker need DATABASE_URL: the embedded database belongs to one process (see --help)" }
+        : { _tag: "Run", config },
     onFailure: (error): Asked => ({ _tag: "Mistake", why: `${inOneLine(error, record)} (see --help)` })
   }))
 }

@@ -11,17 +11,32 @@
  *   2. `DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres`, and stop PostgreSQL while it runs.
  *   3. Ctrl-\ prints what runs: the nursery, its tasks, and what each of them waits for.
  */
-import { Console, Effect } from "effect"
+import { Console, Duration, Effect } from "effect"
 import { Main } from "effect-nursery/node"
+import cluster from "node:cluster"
 import * as Config from "./Config.ts"
-import { written } from "./http/HttpServer.ts"
+import { type CannotListen, written } from "./http/HttpServer.ts"
 import { layer as loggerOf } from "./Log.ts"
 import * as Storefront from "./Storefront.ts"
+import { type NoWorker, supervise } from "./workers/Supervisor.ts"
+import { work } from "./workers/Worker.ts"
 
 const asked = Config.read()
 
+/** What a process needs, besides its grace, to clean up. */
+const cleanup = Duration.seconds(4)
+
+const serve = (config: Config.StorefrontConfig): Effect.Effect<void, CannotListen | NoWorker> => {
+  if (cluster.isWorker) return work(Storefront.serve(config)(() => Effect.void), config.grace)
+  if (config.workers === 1) return Storefront.serve(config)((place) => Console.log(`storefront listens on http://${written(place)}`))
+  return supervise({ workers: config.workers, grace: Duration.sum(config.grace, cleanup) })((place) =>
+    Console.log(`storefront listens on http://${written(place)} (${config.workers} workers)`))
+}
+
 const run = (config: Config.StorefrontConfig) =>
-  Storefront.serve(config)((place) => Console.log(`storefront listens on http://${written(place)}`)).pipe(
+  serve(config).pipe(
+    // The worker has said why.
+    Effect.catchTag("NoWorker", ({ code }) => Effect.sync(() => void (process.exitCode = code ?? 1))),
     // In one line, without a stack: it is no mistake of the program.
     Effect.catchTag("CannotListen", (error) => Effect.andThen(Console.error(error.message), Effect.sync(() => void (process.exitCode = 1)))),
     Effect.provide(loggerOf(config.logFormat))
@@ -36,5 +51,6 @@ switch (asked._tag) {
     process.exitCode = 2
     break
   case "Run":
-    Main.run(run(asked.config), { grace: asked.config.grace })
+    // One that has workers waits for theirs.
+    Main.run(run(asked.config), { grace: cluster.isPrimary && asked.config.workers > 1 ? Duration.sum(asked.config.grace, Duration.times(cleanup, 2)) : asked.config.grace })
 }
