@@ -36,24 +36,22 @@ class Paths {
   }
 }
 
-const remembering = (router: HttpRouter.HttpRouter, paths: Paths): HttpRouter.HttpRouter => ({
-  ...router,
-  prefixed: (prefix) => {
-    const inner = router.prefixed(prefix)
-    return remembering({ ...inner, addAll: (routes) => Effect.suspend(() => {
-      paths.add(routes.map(HttpRouter.prefixRoute(prefix)))
-      return inner.addAll(routes)
-    }) }, new Paths())
-  },
-  addAll: (routes) => Effect.suspend(() => {
-    paths.add(routes)
-    return router.addAll(routes)
-  }),
-  add: (method, path, handler, options) => Effect.suspend(() => {
-    paths.add([HttpRouter.route(method, path, HttpServerResponse.empty())])
-    return router.add(method, path, handler, options)
-  })
-})
+/** The same router, which notes each route under its whole path. */
+const remembering = (router: HttpRouter.HttpRouter, paths: Paths, prefix = ""): HttpRouter.HttpRouter => {
+  const note = (routes: ReadonlyArray<HttpRouter.Route<any, any>>) => paths.add(prefix === "" ? routes : routes.map(HttpRouter.prefixRoute(prefix)))
+  return {
+    ...router,
+    prefixed: (more) => remembering(router.prefixed(more), paths, prefix + more),
+    addAll: (routes) => Effect.suspend(() => {
+      note(routes)
+      return router.addAll(routes)
+    }),
+    add: (method, path, handler, options) => Effect.suspend(() => {
+      note([HttpRouter.route(method, path, HttpServerResponse.empty())])
+      return router.add(method, path, handler, options)
+    })
+  }
+}
 
 /**
  * All routes of a layer as one effect that answers a request; as `HttpRouter.toHttpEffect`, which has another router.

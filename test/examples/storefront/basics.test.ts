@@ -10,6 +10,8 @@ const failing = HttpRouter.use(Effect.fnUntraced(function*(router) {
   }))
   yield* router.add("GET", "/test/failure", Effect.fail("the secret of the failure"))
   yield* router.add("GET", "/test/division", Effect.sync(() => HttpServerResponse.text(String(1n / BigInt(0)))))
+  yield* router.prefixed("/test/prefixed").add("GET", "/one", Effect.succeed(HttpServerResponse.text("one")))
+  yield* router.prefixed("/test").prefixed("/prefixed").add("PUT", "/two", Effect.succeed(HttpServerResponse.text("two")))
   yield* router.add("GET", "/test/headers", Effect.succeed(HttpServerResponse.text("x", { headers: { "x-test": "a\nb" } })))
 }))
 
@@ -122,7 +124,8 @@ describe("what goes wrong", () => {
   })
 
   it("is told with what is allowed (HA5, S0-2a)", async () => {
-    for (const [path, allow] of [["/hello", "GET, POST, OPTIONS, HEAD"], ["/items/", "POST, OPTIONS"], ["/products/1", "GET, PUT, DELETE, OPTIONS, HEAD"]] as const) {
+    for (const [path, allow] of [["/hello", "GET, POST, OPTIONS, HEAD"], ["/items/", "POST, OPTIONS"], ["/products/1", "GET, PUT, DELETE, OPTIONS, HEAD"],
+      ["/test/prefixed/one", "GET, OPTIONS, HEAD"], ["/test/prefixed/two", "PUT, OPTIONS"]] as const) {
       const refused = await shop.fetch(path, { method: "PATCH" })
       assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, allow])
       await refused.arrayBuffer()
