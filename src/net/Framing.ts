@@ -18,32 +18,15 @@ import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type * as Errors from "../core/Errors.ts"
 import { countOf } from "../core/internal/Count.ts"
+import type { Codec, Decoded, Duplex, Source } from "./internal/Codec.ts"
 import { DelimiterCodec } from "./internal/DelimiterCodec.ts"
 import { FramedStream, FrameReader, labelOfStream } from "./internal/FrameReader.ts"
 import { LengthCodec } from "./internal/LengthCodec.ts"
 import { LineCodec } from "./internal/LineCodec.ts"
 import { Malformed } from "./internal/Malformed.ts"
 
+export type { Codec, Decoded, Decoder, Duplex, Source } from "./internal/Codec.ts"
 export { Malformed }
-
-/**
- * Where bytes come from: any `ByteStream`, or whatever has this one member.
- *
- * @since 0.1.0
- */
-export interface Source<out E> {
-  /** The next bytes; `None` at the end. Bytes that it has given and that then were not taken are lost, so it must give none to somebody who is cancelled. */
-  readonly receive: Effect.Effect<Option.Option<Uint8Array>, E>
-}
-
-/**
- * Where bytes come from and go to: any `ByteStream`.
- *
- * @since 0.1.0
- */
-export interface Duplex<out E> extends Source<E> {
-  send(data: Uint8Array | string): Effect.Effect<void, E>
-}
 
 /**
  * Frames that come in.
@@ -74,53 +57,6 @@ export interface Reader<out A, out E> {
 export interface Framed<in out A, out E, out SE = E> extends Reader<A, E> {
   /** Sends a frame, in one `send` of the stream: so a cancelled one goes out as a whole or not at all. */
   send(frame: A): Effect.Effect<void, SE>
-}
-
-/**
- * What a decoder makes of the bytes it is shown.
- *
- * - `Frame`: the first `taken` bytes were a frame
- * - `More`: there is no whole frame yet; it need not be asked again before there
- *   are `atLeast` bytes
- * - `Skip`: the first `taken` bytes are part of no frame, and it goes on behind them
- * - `Failed`: the reader is told. With `taken`, the next frame begins behind so
- *   many bytes; without, what follows means nothing, and the reader ends with this
- *   error for good
- *
- * @since 0.1.0
- */
-export type Decoded<A, E> =
-  | { readonly _tag: "Frame"; readonly frame: A; readonly taken: number }
-  | { readonly _tag: "More"; readonly atLeast?: number }
-  | { readonly _tag: "Skip"; readonly taken: number }
-  | { readonly _tag: "Failed"; readonly error: E; readonly taken?: number }
-
-/**
- * Finds the frames of one stream.
- *
- * @since 0.1.0
- */
-export interface Decoder<out A, out E> {
-  /**
-   * Looks at all bytes that have come and were not taken, at least one. When
-   * `ended`, no others will come: `More` then means that the stream was cut in the
-   * middle of a frame, which the reader reports as `Broken`.
-   *
-   * A frame may be a view of `bytes`: they are not written to again.
-   */
-  decode(bytes: Uint8Array, ended: boolean): Decoded<A, E>
-}
-
-/**
- * How frames become bytes, and bytes frames. `SE` is what encoding may fail with.
- *
- * @since 0.1.0
- */
-export interface Codec<in out A, out E = never, out SE = E> {
-  /** A decoder for one stream, named `from` in its errors. It may remember what it has seen. */
-  decoder(from: string): Decoder<A, E>
-  /** The bytes of a frame, with all that marks its bounds. */
-  encode(frame: A): Result.Result<Uint8Array | string, SE>
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Frames that end with certain bytes. */
 import * as Result from "effect/Result"
 import * as Errors from "../../core/Errors.ts"
-import type { Codec, Decoded, Decoder } from "../Framing.ts"
+import type { Codec, Decoded, Decoder } from "./Codec.ts"
 import { Malformed } from "./Malformed.ts"
 
 export interface DelimiterRules {

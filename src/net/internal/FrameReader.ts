@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Errors from "../../core/Errors.ts"
 import { isAboutToPause } from "../../core/internal/Pauses.ts"
-import type { Codec, Decoder, Duplex, Source } from "../Framing.ts"
+import type { Codec, Decoder, Duplex, Source } from "./Codec.ts"
 import { FrameBuffer } from "./FrameBuffer.ts"
 
 type AnyFiber = Fiber.Fiber<any, any>

@@ -1,7 +1,7 @@
 /** Frames that say first how long they are. */
 import * as Result from "effect/Result"
 import * as Errors from "../../core/Errors.ts"
-import type { Codec, Decoded, Decoder } from "../Framing.ts"
+import type { Codec, Decoded, Decoder } from "./Codec.ts"
 
 export interface LengthRules {
   readonly prefixBytes: 1 | 2 | 4 | 8

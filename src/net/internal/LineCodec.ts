@@ -1,7 +1,7 @@
 /** Lines of UTF-8 text. */
 import * as Result from "effect/Result"
 import * as Errors from "../../core/Errors.ts"
-import type { Codec, Decoded, Decoder } from "../Framing.ts"
+import type { Codec, Decoded, Decoder } from "./Codec.ts"
 import { Malformed } from "./Malformed.ts"
 
 const newline = 10
