@@ -7,9 +7,9 @@ import { Effect, Redacted } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import { freePort } from "./freePort.ts"
 
 /** Runs statements on a connection of its own. */
 export const execute = (url: string, work: (sql: PgClient.PgClient) => Effect.Effect<unknown, unknown>): Promise<any> =>
@@ -78,15 +78,6 @@ const otherUser = (): { readonly uid: number; readonly gid: number } | undefined
   if (process.getuid?.() !== 0) return undefined
   const id = (option: string) => Number(execFileSync("id", [option, "postgres"], { encoding: "utf8" }))
   return { uid: id("-u"), gid: id("-g") }
-}
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
 }
 
 const deadlineMillis = 30_000

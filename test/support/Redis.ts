@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { createClient } from "redis"
+import { freePort } from "./freePort.ts"
 
 export type RedisClient = ReturnType<typeof createClient>
 
@@ -142,13 +142,4 @@ export class OwnRedis {
     await this.kill9()
     fs.rmSync(this.#folder, { recursive: true, force: true })
   }
-}
-
-const freePort = async (): Promise<number> => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
 }
