@@ -67,7 +67,7 @@ const redisUrl = Config.Redacted("REDIS_URL").pipe(
 )
 
 const otlpEndpoint = Config.String("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(
-  Config.mapEffect((url) => isUrl(url, ["http:", "https:"]) ? Effect.succeed(url) : wrongUrl("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:4318"))
+  Config.mapEffect((url) => isUrl(url, ["http:", "https:"]) && new URL(url).username === "" ? Effect.succeed(url) : wrongUrl("OTEL_EXPORTER_OTLP_ENDPOINT", "http://host:4318, without a password"))
 )
 
 const errorReportUrl = Config.Redacted("ERROR_REPORT_URL").pipe(

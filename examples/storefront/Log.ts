@@ -5,12 +5,13 @@
  */
 import { Formatter, Layer, Logger } from "effect"
 import { originOf } from "./operations/Origin.ts"
+import { withoutPasswords } from "./operations/Passwords.ts"
 
 /** `{"message":…,"level":"INFO","timestamp":…,"task":"main > storefront","requestId":"k3x9a2-1", …}` */
 export const formatJson: Logger.Logger<unknown, string> = Logger.make((options) => {
   const { annotations, cause, fiberId: _, level, message, spans, timestamp } = Logger.formatStructured.log(options)
   const { requestId, ...others } = annotations
-  return Formatter.formatJson({
+  return withoutPasswords(Formatter.formatJson({
     timestamp,
     level,
     message,
@@ -20,7 +21,7 @@ export const formatJson: Logger.Logger<unknown, string> = Logger.make((options) 
     ...(Object.keys(others).length === 0 ? {} : { annotations: others }),
     ...(Object.keys(spans).length === 0 ? {} : { spans }),
     ...(cause === undefined ? {} : { cause })
-  })
+  }))
 })
 
 export const layer = (format: "json" | "pretty"): Layer.Layer<never> =>

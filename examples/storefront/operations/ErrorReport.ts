@@ -7,6 +7,7 @@ import { type Cause, ErrorReporter, type Fiber, Option } from "effect"
 import { Failures } from "effect-nursery"
 import { answerIn } from "../http/RouteNames.ts"
 import { originOf } from "./Origin.ts"
+import { withoutPasswords } from "./Passwords.ts"
 
 export interface Failure {
   /** The innermost task that it came from; empty, if it came from none. */
@@ -63,6 +64,3 @@ const inspected = (value: unknown): string => {
     return String(value)
   }
 }
-
-/** An error may quote an address, and the address may have a password in it. */
-const withoutPasswords = (text: string): string => text.replaceAll(/(\w:\/\/[^\s/:@]*):[^\s/@]+@/g, "$1:<redacted>@")

@@ -68,7 +68,7 @@ const reporterTo = (sender: MemoryChannel.Sender<ErrorReport>): Effect.Effect<Er
 
 /** A collector that cannot be reached is no reason to stop: a line in the log, and on. */
 const deliver = (client: HttpClient.HttpClient, url: Redacted.Redacted, report: ErrorReport): Effect.Effect<void> =>
-  HttpClientRequest.post(Redacted.value(url)).pipe(
+  requestTo(url).pipe(
     HttpClientRequest.bodyJsonUnsafe(report),
     HttpClient.filterStatusOk(client).execute,
     Effect.flatMap((response) => response.arrayBuffer),
@@ -78,3 +78,12 @@ const deliver = (client: HttpClient.HttpClient, url: Redacted.Redacted, report: 
     Effect.asVoid,
     Effect.catch((error) => Effect.logWarning("a report of an error could not be delivered", { why: error._tag, failures: report.failures.length }))
   )
+
+/** A name and a password in the address go into a header: `fetch` takes no address that has them. */
+const requestTo = (url: Redacted.Redacted): HttpClientRequest.HttpClientRequest => {
+  const address = new URL(Redacted.value(url))
+  const { password, username } = address
+  address.username = address.password = ""
+  const request = HttpClientRequest.post(address.href)
+  return username === "" && password === "" ? request : HttpClientRequest.basicAuth(request, decodeURIComponent(username), decodeURIComponent(password))
+}

@@ -38,7 +38,7 @@ describe("reports of errors", { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     collector = await startCollector()
-    shop = await startShop({ database: nowhere, routes, env: { ERROR_REPORT_URL: `${collector.url}/errors?key=report-key` } })
+    shop = await startShop({ database: nowhere, routes, env: { ERROR_REPORT_URL: `${collector.url.replace("//", "//shop:report-key@")}/errors?project=7` } })
   })
   beforeEach(() => {
     before = collector.received.length
@@ -63,7 +63,8 @@ describe("reports of errors", { timeout: 60_000 }, () => {
     assert.strictEqual(report.method, "GET")
     assert.strictEqual(report.route, "/test/group/:n")
     assert.isFalse(Number.isNaN(Date.parse(report.timestamp)))
-    assert.strictEqual(collector.received[before]!.path, "/errors?key=report-key")
+    assert.strictEqual(collector.received[before]!.path, "/errors?project=7")
+    assert.strictEqual(collector.received[before]!.headers["authorization"], `Basic ${btoa("shop:report-key")}`)
   })
 
   it("come also of work that goes on after the answer", async () => {

@@ -1,4 +1,4 @@
-import { Deferred, Effect, type Fiber, Logger, Stream } from "effect"
+import { Cause, Deferred, Effect, type Fiber, Logger, Stream } from "effect"
 import { CancelScope, Nursery } from "effect-nursery"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { assert, beforeAll, describe, it } from "vitest"
@@ -138,6 +138,29 @@ describe("a fault", () => {
     assert.strictEqual((await shop.fetch("/time")).status, 200)
     await shop.stop()
     assert.strictEqual(told().length, 1)
+  })
+})
+
+describe("a log line", () => {
+  const lineOf = async (effect: Effect.Effect<void>): Promise<string> => {
+    const lines: Array<string> = []
+    await Effect.runPromise(Effect.provide(effect, Logger.layer([Logger.map(formatJson, (line) => void lines.push(line))])))
+    assert.strictEqual(lines.length, 1)
+    return lines[0]!
+  }
+
+  it("hides the password of an address, wherever in it that stands (H25)", async () => {
+    const address = "postgres://shopkeeper:open-sesame@10.0.0.1/shop"
+    const line = await lineOf(Effect.annotateLogs(Effect.logError(`lost ${address}`, { address }, Cause.die(new Error(address))), { address }))
+    assert.notInclude(line, "open-sesame")
+    // As many as there were: in the message twice, in the annotation, in the cause.
+    assert.isAtLeast(line.split("postgres://shopkeeper:<redacted>@10.0.0.1/shop").length - 1, 4)
+    assert.doesNotThrow(() => JSON.parse(line))
+  })
+
+  it("takes nothing else for a password", async () => {
+    const values = { one: "http://127.0.0.1:8080", two: "ada@shop.example", three: "http://host:80/a@b", four: "no address: a@b" }
+    assert.deepInclude(JSON.parse(await lineOf(Effect.annotateLogs(Effect.logInfo("addresses"), values))).annotations, values)
   })
 })
 
