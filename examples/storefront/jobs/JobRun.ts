@@ -41,6 +41,8 @@ const giveBackTime = Duration.seconds(1)
 /** What people may read of a failure that nobody has thought of. The log has all of it. */
 const unexpected = "something unexpected went wrong; the log says what"
 
+const longestReason = 1000
+
 /** Runs a job and writes down how it has ended. It fails with nothing: that concerns the job, not the worker. */
 export const perform = (job: Taken, options: Options): Effect.Effect<void> =>
   CancelScope.open((scope) =>
@@ -70,11 +72,14 @@ const endingOf = (job: Taken, exit: Exit.Exit<void, unknown>, options: Options):
   if (Exit.isSuccess(exit)) return { _tag: "Done" }
   const { cause } = exit
   const error = Cause.squash(cause)
-  const why = Cause.hasDies(cause) || !(error instanceof Error) ? unexpected : error.message
+  const why = Cause.hasDies(cause) || !(error instanceof Error) ? unexpected : storable(error.message)
   return error instanceof GiveUp || job.attempts >= job.max_attempts
     ? { _tag: "Dead", why, cause }
     : { _tag: "Again", why, cause, delay: delayAfter(job.attempts, options.retryDelay) }
 }
+
+/** A text that no table takes would be written in vain up to the end of the lease. */
+const storable = (message: string): string => message.slice(0, longestReason).replaceAll(/\0|\p{Surrogate}/gu, "\ufffd")
 
 /** Twice as long after each failure, and not the same for jobs that have failed together. */
 const delayAfter = (attempts: number, first: Duration.Duration): Duration.Duration => {

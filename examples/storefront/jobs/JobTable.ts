@@ -68,35 +68,38 @@ export const claim = (sql: PgClient.PgClient, lease: Duration.Duration) =>
     ([row]) => row
   )
 
-/** The heartbeat: says whether the job is still ours. */
+/**
+ * The heartbeat: says whether the job is still ours. It is, up to the next claim, also when its end has just been written: a
+ * heartbeat may be on its way at that moment.
+ */
 export const renew = (sql: PgClient.PgClient, { job_id, lease }: Claimed, time: Duration.Duration) =>
   Effect.map(
     sql`
-      update job set due_at = clock_timestamp() + make_interval(secs => ${seconds(time)})
-      where job_id = ${job_id} and lease = ${lease} and state = 'running'
+      update job set due_at = case state when 'running' then clock_timestamp() + make_interval(secs => ${seconds(time)}) else due_at end
+      where job_id = ${job_id} and lease = ${lease}
       returning job_id`,
     (rows) => rows.length > 0
   )
 
 export const done = (sql: PgClient.PgClient, { job_id, lease }: Claimed) =>
   sql`
-    update job set state = 'done', lease = null, error = null, ended_at = clock_timestamp()
-    where job_id = ${job_id} and lease = ${lease}`
+    update job set state = 'done', error = null, ended_at = clock_timestamp()
+    where job_id = ${job_id} and lease = ${lease} and state = 'running'`
 
 /** It has failed, and is tried again after a while. */
 export const postpone = (sql: PgClient.PgClient, { job_id, lease }: Claimed, error: string, delay: Duration.Duration) =>
   sql`
-    update job set state = 'waiting', lease = null, error = ${error}, due_at = clock_timestamp() + make_interval(secs => ${seconds(delay)})
-    where job_id = ${job_id} and lease = ${lease}`
+    update job set state = 'waiting', error = ${error}, due_at = clock_timestamp() + make_interval(secs => ${seconds(delay)})
+    where job_id = ${job_id} and lease = ${lease} and state = 'running'`
 
 /** It is not tried again. The row stays, for people to look at. */
 export const bury = (sql: PgClient.PgClient, { job_id, lease }: Claimed, error: string) =>
   sql`
-    update job set state = 'dead', lease = null, error = ${error}, ended_at = clock_timestamp()
-    where job_id = ${job_id} and lease = ${lease}`
+    update job set state = 'dead', error = ${error}, ended_at = clock_timestamp()
+    where job_id = ${job_id} and lease = ${lease} and state = 'running'`
 
 /** The worker stops in the middle: somebody else may begin again at once, and this attempt does not count. */
 export const giveBack = (sql: PgClient.PgClient, { job_id, lease }: Claimed) =>
   sql`
-    update job set state = 'waiting', lease = null, attempts = attempts - 1, due_at = clock_timestamp()
-    where job_id = ${job_id} and lease = ${lease}`
+    update job set state = 'waiting', attempts = attempts - 1, due_at = clock_timestamp()
+    where job_id = ${job_id} and lease = ${lease} and state = 'running'`

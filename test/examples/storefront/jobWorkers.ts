@@ -24,6 +24,8 @@ export interface Bench {
   readonly workers: (handlers: ReadonlyArray<Handler>, options?: Partial<Omit<Worker.Options, "handlers">>) => Workers
   /** Waits until a job is in this state, and gives its row. */
   readonly reaches: (id: string, state: string) => Promise<Record<string, any>>
+  /** Stops the workers that still work. */
+  readonly stopAll: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -47,6 +49,7 @@ export const openBench = async (server: string | undefined): Promise<Bench> => {
     Effect.runPromise(program).catch(reject)
   })
   await ready
+  const working = new Set<Workers>()
   const { query, state } = Context.get(services, Database.Database)
   await eventually(() => state()._tag === "Ready" || undefined, "the database is ready", 45_000)
   const sql: Bench["sql"] = (run) => Effect.runPromise(query((sql) => run(sql) as Effect.Effect<any, SqlError.SqlError>))
@@ -62,13 +65,19 @@ export const openBench = async (server: string | undefined): Promise<Bench> => {
         return Worker.run({ ...usual, ...options, handlers })
       })
       const fiber = Effect.runFork(program.pipe(Effect.provide(logger), Effect.provideContext(services)))
-      return {
+      const workers: Workers = {
         stop: async (graceMillis = 10_000) => {
           await Effect.runPromise(scope.stop({ grace: graceMillis }))
           const exit = await Effect.runPromise(Fiber.await(fiber))
+          working.delete(workers)
           if (Exit.isFailure(exit)) throw new Error(String(exit.cause))
         }
       }
+      working.add(workers)
+      return workers
+    },
+    stopAll: async () => {
+      await Promise.all(Array.from(working, (workers) => workers.stop(0)))
     },
     reaches: (id, wanted) =>
       eventually(async () => {

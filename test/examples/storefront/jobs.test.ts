@@ -1,9 +1,10 @@
 import { Duration, Effect, Logger, Schema } from "effect"
 import { Timeout } from "effect-nursery"
 import { VirtualClock } from "effect-nursery/testing"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import type { Database } from "../../../examples/storefront/database/Database.ts"
 import { GiveUp, type Handler, handler, type Kind } from "../../../examples/storefront/jobs/Job.ts"
+import * as JobTable from "../../../examples/storefront/jobs/JobTable.ts"
 import { perform } from "../../../examples/storefront/jobs/JobRun.ts"
 import { start } from "../../node/main/start.ts"
 import { databases, eventually, json, openShop, postgres } from "./databases.ts"
@@ -22,6 +23,8 @@ for (const [name, server] of databases) {
       bench = await openBench(server)
     }, 60_000)
 
+    // Those of a test that has failed would take the jobs of the next.
+    afterEach(() => bench.stopAll())
     afterAll(() => bench.close())
 
     const add = (job: Kind<{ readonly n: number }>, n = 0) => bench.sql((sql) => bench.jobs.add(sql, job, { n }))
@@ -98,10 +101,13 @@ for (const [name, server] of databases) {
     it("gives a job up at once when trying again would not help", async () => {
       const workers = bench.workers([
         handler(kind("hopeless"), () => Effect.fail(new GiveUp({ why: "the order is gone" }))),
+        handler(kind("strange"), () => Effect.fail(new GiveUp({ why: `a\0b \ud800 \u{1F9EA} ${"x".repeat(5000)}` }))),
         handler(kind("strict"), () => Effect.void)
       ])
       const hopeless = await bench.reaches(await add(kind("hopeless")), "dead")
       assert.deepStrictEqual([hopeless["attempts"], hopeless["error"]], [1, "the order is gone"])
+      const strange = await bench.reaches(await add(kind("strange")), "dead")
+      assert.match(strange["error"], /^a\ufffdb \ufffd \u{1F9EA} x{991}$/u)
       const unknown = await bench.reaches(await add(kind("unheard-of")), "dead")
       assert.strictEqual(unknown["error"], "nobody here knows how to do a job of the kind \"unheard-of\"")
       const [{ job_id }] = await bench.sql((sql) => sql<{ job_id: string }>`insert into job (kind, payload, max_attempts) values ('strict', '{"n":"one"}', 3) returning job_id`) as [{ job_id: string }]
@@ -172,6 +178,30 @@ for (const [name, server] of databases) {
       assert.strictEqual(count(bench.logs, "WARN", "left to another worker"), 1)
     })
 
+    it("is its worker's up to the next claim: a heartbeat that comes after the end takes nothing away, and changes nothing", async () => {
+      const lease = Duration.minutes(1)
+      const id = await add(kind("ended"))
+      const claimed = (await bench.sql((sql) => JobTable.claim(sql, lease)))!
+      assert.strictEqual(claimed.job_id, id)
+      await bench.sql((sql) => JobTable.postpone(sql, claimed, "not yet", Duration.zero))
+      const before = await bench.reaches(id, "waiting")
+      assert.ok(await bench.sql((sql) => JobTable.renew(sql, claimed, lease)))
+      assert.deepStrictEqual(await bench.reaches(id, "waiting"), before)
+      const again = (await bench.sql((sql) => JobTable.claim(sql, lease)))!
+      assert.deepStrictEqual([again.job_id, again.attempts], [id, 2])
+      assert.ok(!await bench.sql((sql) => JobTable.renew(sql, claimed, lease)))
+      // Whoever has lost it ends nothing.
+      await bench.sql((sql) => JobTable.done(sql, claimed))
+      await bench.reaches(id, "running")
+      await bench.sql((sql) => JobTable.done(sql, again))
+      assert.ok(await bench.sql((sql) => JobTable.renew(sql, again, lease)))
+      const done = await bench.reaches(id, "done")
+      // A worker that is cancelled right after the end gives nothing back.
+      await bench.sql((sql) => JobTable.giveBack(sql, again))
+      await bench.sql((sql) => JobTable.bury(sql, again, "too late"))
+      assert.deepStrictEqual(await bench.reaches(id, "done"), done)
+    })
+
     it("takes over the job of a worker that is not heard of, and gives up one that has outlived too many", async () => {
       const left = (attempts: number) =>
         bench.sql((sql) => sql<{ job_id: string }>`
@@ -195,7 +225,7 @@ describe("a job and its lease, in virtual time", () => {
   const bench = (does: (statement: string) => Effect.Effect<ReadonlyArray<unknown>>) => {
     const statements: Array<string> = []
     const sql = (parts: TemplateStringsArray) => Effect.suspend(() => {
-      const statement = /state = '(\w+)'|set due_at/.exec(parts.join("?"))!
+      const statement = /set state = .(\w+)|set due_at/.exec(parts.join("?"))!
       const what = statement[1] ?? "renew"
       statements.push(what)
       return does(what)

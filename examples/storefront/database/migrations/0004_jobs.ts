@@ -14,7 +14,7 @@ export const jobs = Effect.gen(function*() {
       max_attempts int not null check (max_attempts > 0),
       -- When it may be taken: a waiting one when its time has come, a running one when its worker has not been heard of.
       due_at timestamptz not null default now(),
-      -- A number of this run, which only its worker knows. Another worker that takes the job over makes a new one.
+      -- A number of the last run, which only its worker knows. Whoever takes the job over makes a new one.
       lease uuid,
       error text,
       created_at timestamptz not null default now(),
