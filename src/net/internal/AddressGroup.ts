@@ -1,5 +1,5 @@
 /** Which peers count as one when connections of an address are limited. */
-import type { Address } from "../Network.ts"
+import type { Address } from "./Address.ts"
 
 const mappedPrefix = "::ffff:"
 

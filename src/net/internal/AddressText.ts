@@ -1,5 +1,5 @@
 /** Addresses as people write them. */
-import type { Address } from "../Network.ts"
+import type { Address } from "./Address.ts"
 
 /** `127.0.0.1:80`, `[::1]:80`, `/run/a.sock`; nothing for the end of a Unix socket that has no path. */
 export const nameOf = (address: Address): string | undefined => {

@@ -4,7 +4,8 @@ import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { TooLong } from "../../core/Errors.ts"
 import type { StreamError } from "../ByteStream.ts"
-import type { Address, Connection } from "../Network.ts"
+import type { Address } from "./Address.ts"
+import type { Connection } from "./Transport.ts"
 
 export class ForwardedConnection<A extends Address = Address> implements Connection<A> {
   protected readonly inner: Connection<A>

@@ -5,7 +5,9 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Broken } from "../../core/Errors.ts"
 import * as Tasks from "../../core/Tasks.ts"
-import type { Connection, ConnectOptions, Network, TcpAddress } from "../Network.ts"
+import type { Network } from "../Network.ts"
+import type { TcpAddress } from "./Address.ts"
+import type { Connection, ConnectOptions } from "./Transport.ts"
 
 /** How long an attempt has before the next one starts beside it: what RFC 8305 recommends. */
 export const attemptMillis = 250

@@ -9,10 +9,10 @@ import { type AnyEffect, open } from "../../core/internal/Block.ts"
 import type { ScopeBlock, Shape } from "../../core/internal/ScopeBlock.ts"
 import { waitIn, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
-import type { Connection } from "../Network.ts"
 import { ForwardedConnection } from "./ForwardedConnection.ts"
 import { labelOfStream } from "./FrameReader.ts"
 import { ProgressScope } from "./ProgressScope.ts"
+import type { Connection } from "./Transport.ts"
 
 /** A limit that has passed is the error `TooSlow`. */
 export const tooSlow: Shape = {

@@ -8,10 +8,11 @@ import * as Scope from "effect/Scope"
 import { Broken } from "../../core/Errors.ts"
 import type { AnyEffect } from "../../core/internal/Block.ts"
 import { type Awaited, Wait } from "../../core/internal/Wait.ts"
-import type { Acceptor, Address, Listener, ListenOptions, TcpAddress, UnixAddress } from "../Network.ts"
+import type { Address, TcpAddress, UnixAddress } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
 import { exhaustedBy } from "./Descriptors.ts"
 import { NodeStream, tcpAddressOf, unsentBytes } from "./NodeStream.ts"
+import type { Acceptor, Listener, ListenOptions } from "./Transport.ts"
 
 /** As Node says it. */
 export const keepAliveOf = (after: Duration.Input | undefined): { readonly keepAlive?: boolean; readonly keepAliveInitialDelay?: number } =>

@@ -7,10 +7,12 @@ import * as Scope from "effect/Scope"
 import { Broken } from "../../core/Errors.ts"
 import type { AnyEffect } from "../../core/internal/Block.ts"
 import { Wait } from "../../core/internal/Wait.ts"
-import type { Address, ConnectOptions, Connection, Network } from "../Network.ts"
+import type { Address } from "./Address.ts"
 import { keepAliveOf, listen, socketOptions } from "./NodeListener.ts"
 import { NodeStream } from "./NodeStream.ts"
 import { secure } from "./NodeTls.ts"
+import type { ClientOptions, ServerOptions } from "./TlsHandshake.ts"
+import type { Connection, ConnectOptions, SecureConnection } from "./Transport.ts"
 
 const lookup = (host: string): Effect.Effect<ReadonlyArray<string>, Broken> =>
   isIP(host) !== 0 ? Effect.succeed([host]) : Effect.callback((resume) => {
@@ -51,12 +53,13 @@ const connect = <A extends Address>(to: A, options?: ConnectOptions): Effect.Eff
     })
   )
 
-export const nodeNetwork: Network = {
-  lookup,
-  connect,
-  listen,
-  secure: (connection, options) =>
-    connection instanceof NodeStream
-      ? secure(connection, options)
-      : Effect.die(new TypeError(`Expected a connection of Node's network, got \`${String(connection)}\` (${typeof connection})`))
-}
+const secureOwn = <A extends Address>(
+  connection: Connection<A>,
+  options: ClientOptions | ServerOptions
+): Effect.Effect<SecureConnection<A>, Broken> =>
+  connection instanceof NodeStream
+    ? secure(connection, options)
+    : Effect.die(new TypeError(`Expected a connection of Node's network, got \`${String(connection)}\` (${typeof connection})`))
+
+/** The default of `Network`, which is where it is checked to be one: this file knows nothing of that one. */
+export const nodeNetwork = { lookup, connect, listen, secure: secureOwn }

@@ -17,10 +17,11 @@ import { together } from "../../core/internal/Cascade.ts"
 import { timersFor } from "../../core/internal/Timers.ts"
 import { type Awaited, Wait, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
-import type { Address, Connection, TcpAddress } from "../Network.ts"
+import type { Address, TcpAddress } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
 import { Inbox, type Source } from "./Inbox.ts"
 import { copying, shareReads } from "./ReadBuffer.ts"
+import type { Connection } from "./Transport.ts"
 import { fewBytes, useYoungMemory } from "./YoungMemory.ts"
 
 /**

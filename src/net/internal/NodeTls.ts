@@ -7,9 +7,10 @@ import * as Option from "effect/Option"
 import { Broken } from "../../core/Errors.ts"
 import type { AnyEffect } from "../../core/internal/Block.ts"
 import { type Awaited, Wait } from "../../core/internal/Wait.ts"
-import type { Address, SecureConnection } from "../Network.ts"
-import type * as Tls from "../Tls.ts"
+import type { Address } from "./Address.ts"
 import { NodeStream } from "./NodeStream.ts"
+import type { ClientOptions, Identity, ServerOptions, Session } from "./TlsHandshake.ts"
+import type { SecureConnection } from "./Transport.ts"
 
 type Pem = string | Uint8Array
 
@@ -17,13 +18,13 @@ const pem = (one: Pem): string | Buffer => typeof one === "string" ? one : Buffe
 const pems = (some: Pem | ReadonlyArray<Pem>): Array<string | Buffer> =>
   typeof some === "string" || some instanceof Uint8Array ? [pem(some)] : some.map(pem)
 
-const identityOf = (identity: Tls.Identity): tls.SecureContextOptions => ({
+const identityOf = (identity: Identity): tls.SecureContextOptions => ({
   cert: pem(identity.cert),
   key: pem(identity.key),
   ...(identity.passphrase === undefined ? {} : { passphrase: identity.passphrase })
 })
 
-const startClient = (socket: Socket, options: Tls.ClientOptions, told: (event: Event) => void): void => {
+const startClient = (socket: Socket, options: ClientOptions, told: (event: Event) => void): void => {
   const { ca, identity, protocols, serverName, unverified } = options
   const secured = tls.connect({
     socket,
@@ -40,9 +41,9 @@ const startClient = (socket: Socket, options: Tls.ClientOptions, told: (event: E
 }
 
 /** Servers that never listen. They keep what is dear to make: keys, certificates, the secret of session tickets. */
-const servers = new WeakMap<Tls.ServerOptions, tls.Server>()
+const servers = new WeakMap<ServerOptions, tls.Server>()
 
-const serverOf = (options: Tls.ServerOptions): tls.Server => {
+const serverOf = (options: ServerOptions): tls.Server => {
   const known = servers.get(options)
   if (known !== undefined) return known
   const { clientCa, identities, identity, protocols } = options
@@ -62,7 +63,7 @@ type Event =
 
 // A server tells the outcome of a handshake by an event of its own. To know which
 // connection it is for, each has a view of the server that says nothing to others.
-const startServer = (socket: Socket, options: Tls.ServerOptions, told: (event: Event) => void): void => {
+const startServer = (socket: Socket, options: ServerOptions, told: (event: Event) => void): void => {
   const server = serverOf(options)
   const view: tls.Server = Object.create(server)
   view.emit = (event: string, ...args: ReadonlyArray<unknown>): boolean => {
@@ -74,7 +75,7 @@ const startServer = (socket: Socket, options: Tls.ServerOptions, told: (event: E
   tls.Server.prototype.emit.call(view, "connection", socket)
 }
 
-const sessionOf = (socket: tls.TLSSocket, options: Tls.ClientOptions | Tls.ServerOptions): Tls.Session => {
+const sessionOf = (socket: tls.TLSSocket, options: ClientOptions | ServerOptions): Session => {
   const name = socket.getPeerX509Certificate()?.toLegacyObject().subject?.CN
   const { alpnProtocol: protocol } = socket
   // Node has it as a property of the server's end only.
@@ -89,9 +90,9 @@ const sessionOf = (socket: tls.TLSSocket, options: Tls.ClientOptions | Tls.Serve
 
 /** What a connection becomes when TLS is put on it. */
 export class SecureStream<A extends Address> extends NodeStream<A> implements SecureConnection<A> {
-  readonly session: Tls.Session
+  readonly session: Session
 
-  constructor(socket: tls.TLSSocket, connection: NodeStream<A>, options: Tls.ClientOptions | Tls.ServerOptions) {
+  constructor(socket: tls.TLSSocket, connection: NodeStream<A>, options: ClientOptions | ServerOptions) {
     super("tls", socket, connection.peer, connection.local)
     this.session = sessionOf(socket, options)
   }
@@ -99,7 +100,7 @@ export class SecureStream<A extends Address> extends NodeStream<A> implements Se
 
 export const secure = <A extends Address>(
   connection: NodeStream<A>,
-  options: Tls.ClientOptions | Tls.ServerOptions
+  options: ClientOptions | ServerOptions
 ): Effect.Effect<SecureConnection<A>, Broken> =>
   Effect.suspend(() => {
     const on: Awaited = { label: `tls ${connection.where}` }

@@ -3,8 +3,8 @@ import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import { millisOf } from "../../core/internal/ScopeBlock.ts"
 import type * as Duration from "effect/Duration"
-import type { Address } from "../Network.ts"
 import type { Options } from "../Server.ts"
+import type { Address } from "./Address.ts"
 
 export interface ServePlan {
   readonly name: string

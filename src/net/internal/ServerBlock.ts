@@ -15,11 +15,11 @@ import { NurseryBlock } from "../../core/internal/NurseryBlock.ts"
 import type { TaskMember } from "../../core/internal/TaskMember.ts"
 import { timersFor } from "../../core/internal/Timers.ts"
 import * as Timeout from "../../core/Timeout.ts"
-import type { Acceptor, Connection } from "../Network.ts"
 import type { Report } from "../Server.ts"
 import { groupOf } from "./AddressGroup.ts"
 import { nameOf } from "./AddressText.ts"
 import type { ServePlan } from "./ServePlan.ts"
+import type { Acceptor, Connection } from "./Transport.ts"
 import { type Host, Visit } from "./Visit.ts"
 
 /** As Trio does; it is the time in which the system may find descriptors again. */

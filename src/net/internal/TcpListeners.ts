@@ -3,9 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Errors from "../../core/Errors.ts"
-import { type Acceptor, type Listener, type ListenOptions, Network, type TcpAddress } from "../Network.ts"
+import { Network } from "../Network.ts"
+import type { TcpAddress } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
 import { portOf } from "./Port.ts"
+import type { Acceptor, Listener, ListenOptions } from "./Transport.ts"
 
 export interface TcpPlace extends ListenOptions {
   readonly hosts: ReadonlyArray<string>

@@ -3,8 +3,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { AnyEffect, Block } from "../../core/internal/Block.ts"
 import { TaskMember } from "../../core/internal/TaskMember.ts"
-import type { Connection } from "../Network.ts"
 import { nameOf } from "./AddressText.ts"
+import type { Connection } from "./Transport.ts"
 
 /** Who is told that it has ended. */
 export interface Host extends Block {
