@@ -1,5 +1,22 @@
 /** Frames as a server sends them: a whole message in one piece, not masked. */
 
+/**
+ * Text is a string, anything else bytes.
+ *
+ * @since 0.1.0
+ */
+export type Message = string | Uint8Array
+
+/**
+ * A message that has been made ready once for many receivers. See {@link WebSocket.encode}.
+ *
+ * @since 0.1.0
+ */
+export interface Encoded {
+  /** What it was made of. */
+  readonly message: Message
+}
+
 const finText = 0x81
 const finBinary = 0x82
 
@@ -23,7 +40,7 @@ const writeHeader = (frame: Buffer, first: number, bytes: number): void => {
  * it to the system. Of a large message the copy costs more than a second piece does:
  * see {@link copiedAtMost}.
  */
-export const frameOf = (message: string | Uint8Array): Buffer => {
+export const frameOf = (message: Message): Buffer => {
   if (typeof message === "string") {
     const bytes = Buffer.byteLength(message)
     const header = headerOf(bytes)
@@ -43,12 +60,12 @@ export const frameOf = (message: string | Uint8Array): Buffer => {
 export const copiedAtMost = 16_384
 
 /** A message that has been made ready once, for as many receivers as there are. */
-export class EncodedMessage {
+export class EncodedMessage implements Encoded {
   /** What was given, for those who cannot send the frame: a client masks, and compression is a matter of each connection. */
-  readonly message: string | Uint8Array
+  readonly message: Message
   readonly frame: Buffer
 
-  constructor(message: string | Uint8Array) {
+  constructor(message: Message) {
     // The caller may change its bytes afterwards; those of the frame stay.
     this.frame = frameOf(message)
     this.message = typeof message === "string" ? message : this.frame.subarray(this.frame.length - message.length)

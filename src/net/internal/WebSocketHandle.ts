@@ -12,13 +12,14 @@ import { type Step, together, wakeUp } from "../../core/internal/Cascade.ts"
 import { type Due, type Timer, timersFor } from "../../core/internal/Timers.ts"
 import { type Awaited, waitIn, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
-import type { Close, Encoded, Handshake, Message, ServerStream, Statistics } from "../WebSocket.ts"
 import type { Address } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
-import { copiedAtMost, EncodedMessage, frameOf } from "./WebSocketFrame.ts"
+import { copiedAtMost, type Encoded, EncodedMessage, frameOf, type Message } from "./WebSocketFrame.ts"
+import type { Handshake } from "./WebSocketHandshake.ts"
 import { type MessageSource, WebSocketInbox } from "./WebSocketInbox.ts"
 import type { WebSocket } from "./WebSocketPackage.ts"
 import type { WebSocketPlan } from "./WebSocketPlan.ts"
+import type { Close, Statistics } from "./WebSocketState.ts"
 
 type Failed = Exit.Exit<never, StreamError>
 
@@ -44,7 +45,8 @@ export interface Opened {
 
 const isOpen = 1
 
-export class WebSocketHandle implements ServerStream, MessageSource, Awaited, Step, Due {
+/** What `WebSocket.connect` gives and handlers are given, to whom it is a `ServerStream`. */
+export class WebSocketHandle implements MessageSource, Awaited, Step, Due {
   private declare readonly ws: WebSocket
   private declare readonly socket: Socket
   private declare readonly plan: WebSocketPlan

@@ -1,6 +1,37 @@
 /** What a client asks for when it opens a WebSocket, and whether it gets it. */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
-import type { Handshake, Origins } from "../WebSocket.ts"
+
+/**
+ * What a client asked for. It prints its path only: the rest may be secret.
+ *
+ * @since 0.1.0
+ */
+export interface Handshake {
+  /** Path and query, as they came. */
+  readonly url: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
+  /** The page that opens it, such as `https://example.com`. What is no browser has none, or any that it likes. */
+  readonly origin: string | undefined
+  /** The sub-protocols that the client offers, the dearest first. */
+  readonly protocols: ReadonlyArray<string>
+}
+
+/**
+ * Which pages may open a WebSocket. A browser sends cookies with the handshake,
+ * whichever page opens it, so that a server which knows its users by cookies must look.
+ *
+ * - `"same"`: those of the same host and port.
+ * - a list: those of these origins, such as `https://example.com`.
+ * - a function of the origin and the handshake: those for which it says `true`.
+ * - `"any"`: all.
+ *
+ * All but the function let in what sends no origin, which is no browser.
+ *
+ * @since 0.1.0
+ */
+export type Origins = "same" | "any" | ReadonlyArray<string> | ((origin: string | undefined, handshake: Handshake) => boolean)
 
 /** What an HTTP server answers instead of opening a WebSocket. */
 export interface Refusal {

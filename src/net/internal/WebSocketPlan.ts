@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import { countOf } from "../../core/internal/Count.ts"
 import { oneOf } from "../../core/internal/Options.ts"
 import { millisOf } from "../../core/internal/ScopeBlock.ts"
-import type { StreamOptions } from "../WebSocket.ts"
+import type { StreamOptions } from "./WebSocketOptions.ts"
 
 export interface WebSocketPlan {
   readonly maxPayload: number

@@ -10,12 +10,13 @@ import { stoppingAround } from "../../core/internal/ScopeBlock.ts"
 import { waitIn, WaitQueue } from "../../core/internal/Wait.ts"
 import type { Startable } from "../../core/Nursery.ts"
 import type { Options as ServerOptions, Report } from "../Server.ts"
-import type { MountOptions, PortOptions, ServeOptions, ServerStream } from "../WebSocket.ts"
 import type { Address } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
 import { serve } from "./Serve.ts"
 import type { Acceptor, Connection, Listener } from "./Transport.ts"
+import type { WebSocketHandle } from "./WebSocketHandle.ts"
 import { checkOrigins, choose, ClientHandshake, isAllowed, pathOf } from "./WebSocketHandshake.ts"
+import type { MountOptions, PortOptions, ServeOptions } from "./WebSocketOptions.ts"
 import { loadWs } from "./WebSocketPackage.ts"
 import { webSocketPlanOf, wsLimits } from "./WebSocketPlan.ts"
 import { type Endpoint, mount } from "./WebSocketRouter.ts"
@@ -31,7 +32,7 @@ const defaultHost = "127.0.0.1"
 const requestMillis = 10_000
 
 export const serveWebSocket = <V extends Address>(
-  handler: (stream: ServerStream) => Effect.Effect<unknown, any, any>,
+  handler: (stream: WebSocketHandle) => Effect.Effect<unknown, any, any>,
   options: Options
 ): Startable<V, Report, Errors.Broken, any> => {
   const { host: _host, port: _port, server: _server, ...rest } = options as PortOptions<any, any> & MountOptions<any, any>
