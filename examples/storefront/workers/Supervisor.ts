@@ -81,7 +81,10 @@ const life = (number: number, grace: Duration.Duration, listening: (place: Place
     )
     worker.once("listening", ({ address, port }) => Deferred.doneUnsafe(listens, Effect.succeed({ host: address ?? "0.0.0.0", port })))
     worker.once("exit", (code, signal) => Deferred.doneUnsafe(exit, Effect.succeed({ _tag: "Died", code, signal: signal as NodeJS.Signals | null })))
-    worker.on("error", () => {})
+    worker.on("error", () => {
+      // There may be no process at all: the system had no room for it.
+      if (worker.process.pid === undefined) Deferred.doneUnsafe(exit, Effect.succeed({ _tag: "Died", code: null, signal: null }))
+    })
     yield* Effect.logInfo(`worker ${number} begins`, { pid: worker.process.pid })
     return yield* Nursery.open((n) =>
       Effect.gen(function*() {

@@ -2,6 +2,7 @@ import { once } from "node:events"
 import * as http from "node:http"
 import * as net from "node:net"
 import { afterEach, assert, describe, it } from "vitest"
+import * as Config from "../../../examples/storefront/Config.ts"
 import type { Started } from "../../node/main/start.ts"
 import { eventually } from "./databases.ts"
 import { addressOf, keptAlive, nowhere, startProgram } from "./shop.ts"
@@ -104,6 +105,16 @@ describe("two workers", { timeout: 90_000 }, () => {
     await eventually(() => pids.every((pid) => !lives(pid)) || undefined, "no process")
   })
 
+  it("stop also while one of them is still starting", async () => {
+    const shop = start({ GRACE: "40 seconds" })
+    await addressOf(shop)
+    const begun = performance.now()
+    shop.kill("SIGTERM")
+    assert.strictEqual((await shop.ended).code, 0)
+    // It has heard that it should stop; one that has not is killed when the grace is over.
+    assert.isBelow(performance.now() - begun, 30_000)
+  })
+
   it("say once that the port is taken, and end with 1", async () => {
     const taken = net.createServer().listen(0, "127.0.0.1")
     await once(taken, "listening")
@@ -116,8 +127,9 @@ describe("two workers", { timeout: 90_000 }, () => {
     assert.notMatch(stderr, /^\s+at .+:\d+/m)
   })
 
-  it("need a database that is not embedded in one of them", async () => {
-    const { code, stderr } = await (program = startProgram(["--workers", "2"])).ended
-    assert.deepStrictEqual([code, stderr], [2, "more than one worker need DATABASE_URL: the embedded database belongs to one process (see --help)\n"])
+  it("need a database that is not embedded in one of them", () => {
+    assert.deepStrictEqual(Config.read(["--workers", "2"], {}), { _tag: "Mistake", why: "more than one worker need DATABASE_URL: the embedded database belongs to one process (see --help)" })
+    assert.strictEqual(Config.read(["--workers", "2"], { DATABASE_URL: nowhere })._tag, "Run")
+    assert.strictEqual(Config.read(["--workers", "0"], { DATABASE_URL: nowhere })._tag, "Mistake")
   })
 })
