@@ -7,15 +7,17 @@
  * - A name belongs to one user at a time, compared by its key, in all processes.
  * - What a method has answered is stored: whoever attaches, resumes or asks for the history later sees it.
  * - Everything that happens gets a `seq`, which ascends, and is delivered to all attached processes in that order, each
- *   thing once. A process may see it before or after the method that caused it has answered.
+ *   thing once. A process may see it before or after the method that caused it has answered; only `join` and `resume` answer
+ *   when it has been delivered here, because what comes behind it is for the newcomer.
  * - What one user says in several calls, one after the other, has that order.
  * - A line with an id that this user has said already is answered as if it had been stored just now, and not stored again.
  *   At least the last 1,000 ids of a user count.
  * - When a process dies, its users leave (`Left` is delivered to the others) within seconds, or when the time is over in
  *   which they might have resumed.
  */
-import { Data, type Effect } from "effect"
-import type { Nursery } from "effect-nursery"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Nursery from "effect-nursery/Nursery"
 import type { Name } from "./Names.ts"
 
 /** The place of something in the order. One word; only a bus can tell which of two comes first. */
