@@ -9,7 +9,8 @@ import * as RedisStore from "../../../examples/storefront/cache/RedisStore.ts"
 import * as Config from "../../../examples/storefront/Config.ts"
 import { Settings } from "../../../examples/storefront/Settings.ts"
 import { findRedis, hasRedisServer, makePrefix, OwnRedis, removeKeys, withRedis } from "../../support/Redis.ts"
-import { databases, eventually, json, openShop, postgres, type ShopWithSql } from "./databases.ts"
+import { eventually, json } from "./asking.ts"
+import { databases, openShop, postgres, type ShopWithSql } from "./databases.ts"
 import { configOf, type LogLine, nowhere, type Shop, startShop } from "./shop.ts"
 
 const hour = Duration.hours(1)

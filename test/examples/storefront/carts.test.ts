@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { execute } from "../../support/Postgres.ts"
-import { databases, eventually, json, openShop, type ShopWithSql } from "./databases.ts"
+import { eventually, json } from "./asking.ts"
+import { databases, openShop, type ShopWithSql } from "./databases.ts"
 
 const email = "ada@shop.example"
 

@@ -8,6 +8,8 @@ import { Database } from "../../../examples/storefront/database/Database.ts"
 import { findPostgres, makeDatabase, type OwnDatabase } from "../../support/Postgres.ts"
 import { type Shop, type ShopOptions, startShop } from "./shop.ts"
 
+export { eventually, json } from "./asking.ts"
+
 export const postgres = await findPostgres()
 
 export const databases: ReadonlyArray<readonly [name: string, server: string | undefined]> = [
@@ -48,20 +50,5 @@ export const openShop = async (server: string | undefined, options: Omit<ShopOpt
       await shop.stop(grace)
       await own?.drop()
     }
-  }
-}
-
-/** What a request of JSON is made of. */
-export const json = (body: unknown, method = "POST", headers: Record<string, string> = {}): RequestInit =>
-  ({ method, headers: { "content-type": "application/json", ...headers }, body: typeof body === "string" ? body : JSON.stringify(body) })
-
-/** Looks until it is so: for facts that nobody announces. */
-export const eventually = async <A>(look: () => Promise<A | undefined> | A | undefined, what: string, deadlineMillis = 20_000): Promise<A> => {
-  const deadline = Date.now() + deadlineMillis
-  for (;;) {
-    const seen = await look()
-    if (seen !== undefined) return seen
-    if (Date.now() > deadline) throw new Error(`it never came to this: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 15))
   }
 }

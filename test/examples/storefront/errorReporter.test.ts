@@ -5,7 +5,7 @@ import { afterAll, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import { Background } from "../../../examples/storefront/Background.ts"
 import { type ErrorReport, reportOf } from "../../../examples/storefront/operations/ErrorReport.ts"
 import { type Collector, startCollector } from "./collector.ts"
-import { eventually } from "./databases.ts"
+import { eventually } from "./asking.ts"
 import { nowhere, type Shop, startShop } from "./shop.ts"
 
 class OutOfMilk extends Data.TaggedError("OutOfMilk")<{ readonly litres: number }> {

@@ -8,7 +8,7 @@ import type { Handler } from "../../../examples/storefront/jobs/Job.ts"
 import { Jobs } from "../../../examples/storefront/jobs/Jobs.ts"
 import * as Worker from "../../../examples/storefront/jobs/Worker.ts"
 import { makeDatabase } from "../../support/Postgres.ts"
-import { eventually } from "./databases.ts"
+import { eventually } from "./asking.ts"
 import { configOf, type LogLine } from "./shop.ts"
 
 export interface Workers {

@@ -7,7 +7,8 @@ import { GiveUp, type Handler, handler, type Kind } from "../../../examples/stor
 import * as JobTable from "../../../examples/storefront/jobs/JobTable.ts"
 import { perform } from "../../../examples/storefront/jobs/JobRun.ts"
 import { start } from "../../node/main/start.ts"
-import { databases, eventually, json, openShop, postgres } from "./databases.ts"
+import { eventually, json } from "./asking.ts"
+import { databases, openShop, postgres } from "./databases.ts"
 import { type Bench, openBench } from "./jobWorkers.ts"
 import { addressOf, startProgram } from "./shop.ts"
 

@@ -5,7 +5,7 @@ import { assert, beforeAll, describe, it } from "vitest"
 import { formatJson } from "../../../examples/storefront/Log.ts"
 import * as Origin from "../../../examples/storefront/operations/Origin.ts"
 import type { Ended, Started } from "../../node/main/start.ts"
-import { eventually, json } from "./databases.ts"
+import { eventually, json } from "./asking.ts"
 import { addressOf, nowhere, startProgram, startShop } from "./shop.ts"
 
 /** Each of them would be found in a log that has it. */

@@ -1,5 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { databases, json, openShop, type ShopWithSql } from "./databases.ts"
+import { json } from "./asking.ts"
+import { databases, openShop, type ShopWithSql } from "./databases.ts"
 import { startShop } from "./shop.ts"
 
 for (const [name, server] of databases) {

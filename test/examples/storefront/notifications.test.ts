@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { assert, describe, it } from "vitest"
 import { type Letter, type Mail, MailFailed } from "../../../examples/storefront/notifications/Mail.ts"
-import { eventually, json } from "./databases.ts"
+import { eventually, json } from "./asking.ts"
 import { nowhere, type Shop, startShop } from "./shop.ts"
 
 /** A shop that sends letters as the test says, and needs no database for it. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "vitest"
 import { networkOf } from "../../../examples/storefront/limits/Client.ts"
 import { MemoryWindows } from "../../../examples/storefront/limits/Windows.ts"
 import { findRedis, hasRedisServer, makePrefix, OwnRedis, removeKeys, withRedis } from "../../support/Redis.ts"
-import { eventually } from "./databases.ts"
+import { eventually } from "./asking.ts"
 import { nowhere, type Shop, startShop } from "./shop.ts"
 
 /** A shop without a database: what is limited is answered before anybody would need it. */

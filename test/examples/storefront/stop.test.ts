@@ -1,7 +1,7 @@
 import * as http from "node:http"
 import { assert, describe, it } from "vitest"
 import type { Ended, Started } from "../../node/main/start.ts"
-import { eventually } from "./databases.ts"
+import { eventually } from "./asking.ts"
 import { addressOf, keptAlive, nowhere, startProgram } from "./shop.ts"
 
 const start = (env: Record<string, string> = {}): Started => startProgram(["--port", "0"], { DATABASE_URL: nowhere, ...env })

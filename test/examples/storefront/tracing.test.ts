@@ -5,7 +5,7 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { Database } from "../../../examples/storefront/database/Database.ts"
 import { findPostgres, makeDatabase, type OwnDatabase } from "../../support/Postgres.ts"
 import { type Collector, startCollector } from "./collector.ts"
-import { eventually } from "./databases.ts"
+import { eventually } from "./asking.ts"
 import { nowhere, type Shop, startShop } from "./shop.ts"
 
 interface Span {
