@@ -1,5 +1,6 @@
 /** What all connections of a server share: its users and rooms, the bus, deadlines and counts. */
-import { Clock, Effect } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import type { Bus, Event, Stored, Token } from "./Bus.ts"
 import { Deadlines } from "./Deadlines.ts"
 import * as MemoryBus from "./MemoryBus.ts"

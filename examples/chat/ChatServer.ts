@@ -1,7 +1,10 @@
 /** The chat server: a nursery with a task for each connection, and a few that serve all of them. */
-import { Effect } from "effect"
-import { CancelScope, type Errors, Nursery } from "effect-nursery"
-import { type Server, Tcp } from "effect-nursery/net"
+import * as Effect from "effect/Effect"
+import * as CancelScope from "effect-nursery/CancelScope"
+import type * as Errors from "effect-nursery/Errors"
+import * as Nursery from "effect-nursery/Nursery"
+import type * as Server from "effect-nursery/net/Server"
+import * as Tcp from "effect-nursery/net/Tcp"
 import type { Unavailable } from "./Bus.ts"
 import * as Chat from "./Chat.ts"
 import { type ChatOptions, defaults } from "./Options.ts"

@@ -1,5 +1,5 @@
 /** What users can do besides talking: the lines that begin with `/`. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { NameTaken, NoSuchUser, Unavailable } from "./Bus.ts"
 import * as Names from "./Names.ts"
 import * as Protocol from "./Protocol.ts"

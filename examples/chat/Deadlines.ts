@@ -2,7 +2,9 @@
  * Deadlines that are all equally long, such as sixty seconds of silence: whoever was heard of longest ago is due first.
  * So they need no timer each, only one task that sleeps until the first one is due.
  */
-import { type Clock, Duration, Effect } from "effect"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 
 export class Deadlines<K> {
   readonly millis: number

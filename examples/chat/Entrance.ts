@@ -1,5 +1,5 @@
 /** How a connection becomes a user: CAPS, CONNECT, RESUME. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import type { EventOf, Stored } from "./Bus.ts"
 import type { Flaw } from "./LineReader.ts"

@@ -1,5 +1,5 @@
 /** How many lines somebody may say in a time: a bucket that fills up again, and from which each line takes one. */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import { inWords } from "./Words.ts"
 
 /** Such as `20/1s`. */

@@ -1,5 +1,10 @@
 /** What the server writes to its log about users. Names are those of the chat, which have no line breaks. */
-import { Cause, Effect, Formatter, type Layer, Logger, References } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Formatter from "effect/Formatter"
+import type * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import { visible } from "./Protocol.ts"
 import type { Self, Session } from "./Session.ts"
 import type { LeaveReason } from "./Stats.ts"

@@ -1,5 +1,6 @@
 /** The bus of a single process: everything is in memory, and whatever happens is delivered in the same step. */
-import { Clock, Effect } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import { type Bus, type Event, type EventOf, type Line, type Missed, NameTaken, NoSuchUser, type Seq, type Stored, type Token, TokenUnknown } from "./Bus.ts"
 import { Deliveries } from "./Deliveries.ts"
 import { EventLog } from "./EventLog.ts"

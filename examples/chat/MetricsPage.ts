@@ -3,8 +3,10 @@
  * time and memory that a chat does not need.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
-import { Errors, type Nursery } from "effect-nursery"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Errors from "effect-nursery/Errors"
+import type * as Nursery from "effect-nursery/Nursery"
 import { HttpRouter, HttpServer } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer } from "node:http"

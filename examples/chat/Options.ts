@@ -1,5 +1,5 @@
 /** How a chat server behaves: the options, their defaults, and how they are read from the command line. */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import type { Bus } from "./Bus.ts"
 import type { Rate } from "./FloodLimit.ts"
 import { count, duration, inWords, oneOf, port, rate, size, sizeInWords } from "./Words.ts"

@@ -3,7 +3,7 @@
  * stream: so a client needs no task for its output, and a slow one keeps nobody waiting. When too much of it stays, the
  * client is given up.
  */
-import type { Tcp } from "effect-nursery/net"
+import type * as Tcp from "effect-nursery/net/Tcp"
 import type { Batch } from "./Batch.ts"
 import * as Protocol from "./Protocol.ts"
 import type { Room } from "./Room.ts"

@@ -6,8 +6,11 @@
  * What has been answered is as safe as Redis keeps it. Nothing is lost when Redis is killed and started again if it runs with
  * `appendonly yes` and `appendfsync always`. While Redis is away, users wait, and are refused after a time; nobody leaves.
  */
-import { Effect, Schedule, type Scope } from "effect"
-import { Nursery, Timeout } from "effect-nursery"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Nursery from "effect-nursery/Nursery"
+import * as Timeout from "effect-nursery/Timeout"
 import { randomUUID } from "node:crypto"
 import { type Bus, type EventOf, type Line, type Missed, NameTaken, NoSuchUser, type Seq, type Stored, type Token, TokenUnknown, Unavailable } from "./Bus.ts"
 import { keyOf, type Name } from "./Names.ts"

@@ -1,6 +1,8 @@
 /** One connection: from its first line to its end, whatever ends it. */
-import { Effect, Exit, Option } from "effect"
-import type { Tcp } from "effect-nursery/net"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as Tcp from "effect-nursery/net/Tcp"
 import type { Line, Token } from "./Bus.ts"
 import type { Chat } from "./Chat.ts"
 import * as Commands from "./Commands.ts"

@@ -2,7 +2,8 @@
  * What the server counts. Plain numbers, because a line that goes to a thousand users must not be counted by a thousand
  * effects; once in a turn they become metrics of Effect, for whoever reads those.
  */
-import { Effect, Metric } from "effect"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 
 /** How somebody left. */
 export type LeaveReason =

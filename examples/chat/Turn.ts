@@ -9,7 +9,9 @@
  * hands them over one in a turn. So after rooms were written, news waits for ten milliseconds, or until somebody says
  * something, which takes it along. On a quiet server it does not wait.
  */
-import { type Clock, Duration, Effect } from "effect"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 
 /** Something that has output for its receivers. */
 export interface Writer {

@@ -1,5 +1,5 @@
 /** Durations and sizes in words, as the command line takes them: `15s`, `4KiB`, `20/1s`. */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import type { Rate } from "./FloodLimit.ts"
 
 /** A number alone is seconds. */

@@ -11,9 +11,11 @@
  *   2. --flood-limit 3/10s, and talk fast.
  *   3. Stop a client with Ctrl-Z, let another one talk a lot, and look at /stats.
  */
-import { Main } from "effect-nursery/node"
-import { Console, Duration, Effect } from "effect"
-import { Nursery } from "effect-nursery"
+import * as Main from "effect-nursery/node/Main"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Nursery from "effect-nursery/Nursery"
 import { announce, optionsFrom, orSayWhy, type Place, written } from "../support/server.ts"
 import { chatServer } from "./ChatServer.ts"
 import { logger } from "./Log.ts"

@@ -2,8 +2,9 @@
  * What all servers of the examples have in common: `--host`, `--port` and `--help`, options of their own, the line that
  * says where they listen, and the line that says why they cannot.
  */
-import { Console, Effect } from "effect"
-import type { Errors } from "effect-nursery"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type * as Errors from "effect-nursery/Errors"
 import { parseArgs } from "node:util"
 
 /** Where a server listens: what it was asked for, or what it has got. */
