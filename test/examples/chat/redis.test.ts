@@ -10,6 +10,15 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
   let right: Server
   const talkers: Array<Talker> = []
 
+  /** More servers, for one test. */
+  const more: Array<Server> = []
+
+  const begin = async (...args: Parameters<typeof startServer>): Promise<Server> => {
+    const server = await startServer(...args)
+    more.push(server)
+    return server
+  }
+
   const at = (server: Server): Talker => {
     const talker = new Talker(server.port)
     talkers.push(talker)
@@ -27,6 +36,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
     // The next test begins alone, also when this one has failed.
     await Promise.all(talkers.map((talker) => talker.quit()))
     talkers.length = 0
+    for (const server of more.splice(0)) server.program.kill("SIGKILL")
   })
 
   afterAll(async () => {
@@ -146,7 +156,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
   })
 
   it("says goodbye once for the users of a process that was killed, and those who can come back do so elsewhere", async () => {
-    const third = await startServer(redis.url, "chat", "--resume-for", "20s", "--bus-silence", "2s")
+    const third = await begin(redis.url, "chat", "--resume-for", "20s", "--bus-silence", "2s")
     const watchers = [await at(left).connect("ann"), await at(right).connect("bob")]
     const lost = await Promise.all(Array.from({ length: 5 }, (_, index) => at(third).connect(`lost${index}`)))
     const capable = at(third)
@@ -213,7 +223,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
   })
 
   it("refuses what cannot be stored in time, drops nobody for it, and takes it when Redis is back", async () => {
-    const hasty = await startServer(redis.url, "hasty", "--bus-timeout", "300ms", "--log", "json")
+    const hasty = await begin(redis.url, "hasty", "--bus-timeout", "300ms", "--log", "json")
     const ann = at(hasty)
     await ann.connectCapable("ann")
     const bob = await at(hasty).connect("bob")
@@ -247,7 +257,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
 
   it("keeps its users when Redis comes back without what it knew", async () => {
     const forgetful = await OwnRedis.start()
-    const server = await startServer(forgetful.url, "chat", "--bus-timeout", "20s")
+    const server = await begin(forgetful.url, "chat", "--bus-timeout", "20s")
     try {
       const ann = at(server)
       const token = await ann.connectCapable("ann")
@@ -274,7 +284,7 @@ describe.skipIf(!hasRedisServer())("chat servers on one Redis", { timeout: 60_00
 
   it("ends when it is asked to while Redis is away, and its users leave when the others find out", async () => {
     const bob = await at(right).connect("bob")
-    const third = await startServer(redis.url, "chat", "--bus-timeout", "500ms", "--bus-silence", "2s")
+    const third = await begin(redis.url, "chat", "--bus-timeout", "500ms", "--bus-silence", "2s")
     const ann = await at(third).connect("ann")
     await bob.hears("ann connected!")
     await redis.kill9()
