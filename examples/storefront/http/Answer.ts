@@ -79,8 +79,8 @@ export class Answer extends http.ServerResponse<http.IncomingMessage> {
   }
 
   /**
-   * Effect asks Node to count the bytes of a body (`strictContentLength`). Node then writes the end of an answer apart, which
-   * costs a quarter of a small request. A body that is given whole is counted here, and goes out with its head in one piece.
+   * Effect asks Node to count the bytes of a body (`strictContentLength`). Node then hands the end of an answer to
+   * the system as a piece of its own. A body that is given whole is counted here, and goes out with its head in one piece.
    */
   override end(chunk?: any, encoding?: any, callback?: any): this {
     if (this.strictContentLength && !this.#inParts && (typeof chunk === "string" || chunk instanceof Uint8Array)) {
