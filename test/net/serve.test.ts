@@ -4,6 +4,7 @@ import { type Network, type Server, Tcp } from "effect-nursery/net"
 import * as net from "node:net"
 import { assert, describe, it } from "vitest"
 import { atWork, beside, logged, type Peer, peers } from "./serve/support.ts"
+import { until } from "./sockets.ts"
 
 const run = <A, E>(program: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(program)
 
@@ -501,7 +502,7 @@ describe("Tcp.serve, time limits", () => {
     await run(Effect.gen(function*() {
       const log = logged()
       yield* beside(
-        Tcp.serve(echo, { port: 0, heartbeat: { every: "30 millis", message: "ping\n", missed: 2 } }),
+        Tcp.serve(echo, { port: 0, heartbeat: { every: "100 millis", message: "ping\n", missed: 2 } }),
         ({ address }) =>
           Effect.gen(function*() {
             const { dial } = yield* peers
@@ -510,10 +511,11 @@ describe("Tcp.serve, time limits", () => {
             const mute = yield* dial(address)
             yield* ended(mute)
             heard.push(mute.received)
-            yield* Effect.promise(() => alive.hears("ping\npong\nping\npong\n"))
+            // Two pings may come as one chunk, and then there is one answer.
+            yield* until(() => /ping[^]*ping/.test(alive.received) && alive.received.includes("pong"))
           }).pipe(Effect.scoped)
       ).pipe(Effect.provide(log.layer))
-      assert.match(log.lines[0]!.message, /: heartbeat took longer than 90ms$/)
+      assert.match(log.lines[0]!.message, /: heartbeat took longer than 300ms$/)
     }))
     assert.deepStrictEqual(heard, ["ping\nping\n"])
   })

@@ -110,6 +110,12 @@ describe("npm run check reports that", () => {
     assert.include(lint("src/core/One.ts", "src/core/Two.ts").join(), "Dependency cycle detected")
   })
 
+  it("modules import each other's types in a circle", () => {
+    write("src/core/Three.ts", "import type { Four } from \"./Four.ts\"\nexport interface Three { readonly four: Four }\n")
+    write("src/core/Four.ts", "import type { Three } from \"./Three.ts\"\nexport interface Four { readonly three: Three }\n")
+    assert.include(lint("src/core/Three.ts", "src/core/Four.ts").join(), "Dependency cycle detected")
+  })
+
   it("the library prints", () => {
     write("src/core/Print.ts", "console.log(1)\n")
     assert.include(lint("src/core/Print.ts").join(), "Unexpected console statement")
