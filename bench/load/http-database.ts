@@ -1,5 +1,4 @@
 /** A database for one measurement, on the PostgreSQL of this machine. */
-import pg from "pg"
 
 const server = process.env.DATABASE_URL ?? "postgres://postgres@127.0.0.1:5432/postgres"
 
@@ -17,6 +16,8 @@ const brand = `
   analyze brand`
 
 const execute = async (url: string, statements: string): Promise<void> => {
+  // Not loaded by the workers of other cases, whose memory counts.
+  const { default: pg } = await import("pg")
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
