@@ -12,7 +12,7 @@
  */
 
 /** Fewer are no burden: that many chunks make enough objects of other kinds. */
-export const fewBytes = 8_192
+export const fewBytes = 2_048
 
 /**
  * Two thirds as many bytes of young objects as of buffers: the young generation has
