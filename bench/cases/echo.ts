@@ -158,7 +158,7 @@ export const echo: ReadonlyArray<Case> = [
     latencyAtMost(1.3),
     memoryAtMost(110)
   ]),
-  echoCase("echo-64x64", `${connections} connections, each with 64 messages of 64 bytes under way`, 1_500_000, 64, 64, [
+  echoCase("echo-64x64", `${connections} connections, each with 64 messages of 64 bytes under way`, 4_000_000, 64, 64, [
     ofTheCpuOf(raw, 0.95),
     ofTheCpuOf(asyncio, 1),
     latencyAtMost(1.3),
