@@ -10,8 +10,9 @@
  *   2. Stop the server with Ctrl-Z for ten seconds, say something, and let it go on (`fg`). Watch the marks: … and ✓.
  *   3. End it with `kill -9` and start it again within a minute. The client comes back, and delivers what you said meanwhile.
  */
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Main } from "effect-nursery/node"
+import { obey } from "../terminal/CommandLine.ts"
 import { codeOfSignal, exitWith } from "../terminal/ExitCode.ts"
 import { line } from "../terminal/Line.ts"
 import { withTerminal } from "../terminal/Terminal.ts"
@@ -51,16 +52,4 @@ const client = (options: Options) =>
     })
   )
 
-const program = () => {
-  const parsed = parse(process.argv.slice(2))
-  switch (parsed._tag) {
-    case "Help":
-      return Console.log(help)
-    case "Mistake":
-      return Effect.andThen(Console.error(parsed.message), exitWith(2))
-    case "Run":
-      return client(parsed.options)
-  }
-}
-
-Main.run(program())
+Main.run(obey(parse(process.argv.slice(2)), help, client))

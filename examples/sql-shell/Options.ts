@@ -1,5 +1,6 @@
 /** The command line of the shell. */
 import { parseArgs } from "node:util"
+import { mistake, type Parsed } from "../terminal/CommandLine.ts"
 
 export interface Options {
   readonly url: string
@@ -21,14 +22,7 @@ From a pipe, lines run one after the other:  echo 'select 1' | … main.ts
 Exit codes: 0 you left    1 no connection, or from a pipe: a statement has failed    2 an option that makes no sense
             130 Ctrl-C where nothing ran, 143 SIGTERM, 129 SIGHUP`
 
-export type Parsed =
-  | { readonly _tag: "Run"; readonly options: Options }
-  | { readonly _tag: "Help" }
-  | { readonly _tag: "Mistake"; readonly message: string }
-
-const mistake = (message: string): Parsed => ({ _tag: "Mistake", message: `${message} (see --help)` })
-
-export const parse = (args: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): Parsed => {
+export const parse = (args: ReadonlyArray<string>, env: Readonly<Record<string, string | undefined>>): Parsed<Options> => {
   try {
     const { values } = parseArgs({ args: [...args], options: { url: { type: "string" }, help: { type: "boolean" } } })
     if (values.help === true) return { _tag: "Help" }

@@ -11,9 +11,10 @@
  *   3. `select * from generate_series(1, 1000000)`, and type on.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Console, Effect, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { Main } from "effect-nursery/node"
 import { SqlClient } from "effect/sql"
+import { obey } from "../terminal/CommandLine.ts"
 import { codeOfSignal, exitWith } from "../terminal/ExitCode.ts"
 import { line } from "../terminal/Line.ts"
 import { type Terminal, withTerminal } from "../terminal/Terminal.ts"
@@ -53,16 +54,4 @@ const talk = (options: Options) =>
     )
   )
 
-const program = () => {
-  const parsed = parse(process.argv.slice(2), process.env)
-  switch (parsed._tag) {
-    case "Help":
-      return Console.log(help)
-    case "Mistake":
-      return Effect.andThen(Console.error(parsed.message), exitWith(2))
-    case "Run":
-      return talk(parsed.options)
-  }
-}
-
-Main.run(program())
+Main.run(obey(parse(process.argv.slice(2), process.env), help, talk))

@@ -5,6 +5,7 @@ import * as path from "node:path"
 import { assert, describe, it } from "vitest"
 import { Peer } from "../net/serve/support.ts"
 import { nodeArguments, root, type Started, start } from "../node/main/start.ts"
+import { piped } from "./piped.ts"
 
 const file = (name: string) => `examples/echo/${name}.ts`
 
@@ -26,19 +27,7 @@ const stop = async (program: Started) => {
 
 /** Runs the client with this as its input. */
 const client = (at: { readonly port: number }, input: string | Uint8Array, args: ReadonlyArray<string> = []) =>
-  new Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, nodeArguments(file("client"), ["--port", String(at.port), ...args]), { cwd: root })
-    const watchdog = setTimeout(() => child.kill("SIGKILL"), 30_000)
-    let stdout = ""
-    let stderr = ""
-    child.stdout.setEncoding("latin1").on("data", (text: string) => stdout += text)
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-    child.on("close", (code) => {
-      clearTimeout(watchdog)
-      resolve({ code, stdout, stderr })
-    })
-    child.stdin.on("error", () => {}).end(input)
-  })
+  piped(file("client"), ["--port", String(at.port), ...args], input, { encoding: "latin1", watchdogMillis: 30_000 })
 
 const servers = [["server", "echo server", 8888], ["counting", "counting server", 8000]] as const
 

@@ -2,6 +2,7 @@
 import { Duration, Option } from "effect"
 import { parseArgs } from "node:util"
 import { portFrom } from "../../support/server.ts"
+import { mistake, type Parsed } from "../../terminal/CommandLine.ts"
 
 export interface Options {
   readonly host: string
@@ -31,13 +32,6 @@ Exit codes: 0 you left, and all you said was delivered    130 Ctrl-C, 143 SIGTER
             1 the server was lost, refused or removed you, or did not accept a message
             2 an option that makes no sense`
 
-export type Parsed =
-  | { readonly _tag: "Run"; readonly options: Options }
-  | { readonly _tag: "Help" }
-  | { readonly _tag: "Mistake"; readonly message: string }
-
-const mistake = (message: string): Parsed => ({ _tag: "Mistake", message: `${message} (see --help)` })
-
 /** Such as `60s`, `500ms`, `2m`. */
 const millisFrom = (text: string): number => {
   const [, number, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
@@ -47,7 +41,7 @@ const millisFrom = (text: string): number => {
   throw new Error(`--give-up takes a time such as 60s, 500ms or 2m, got ${JSON.stringify(text)}`)
 }
 
-export const parse = (args: ReadonlyArray<string>): Parsed => {
+export const parse = (args: ReadonlyArray<string>): Parsed<Options> => {
   try {
     const { values } = parseArgs({
       args: [...args],

@@ -1,7 +1,7 @@
 /** The client as a program: on a terminal, with its screen compared, and in a pipe. */
-import { spawn } from "node:child_process"
 import { assert, describe, it } from "vitest"
-import { nodeArguments, plainEnv, root, start } from "../../node/main/start.ts"
+import { nodeArguments, plainEnv, start } from "../../node/main/start.ts"
+import { piped } from "../piped.ts"
 import { openPty, type Pty, terminalWorks } from "../terminal/pty.ts"
 import { ScriptedServer } from "./clientSupport.ts"
 
@@ -219,25 +219,13 @@ describe.skipIf(!terminalWorks)("examples/chat/client.ts on a terminal", { timeo
 })
 
 /** Runs the client with this as its input. */
-const piped = (port: number, input: string, args: ReadonlyArray<string>) =>
-  new Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, nodeArguments(file, ["--port", String(port), ...args]), { cwd: root, env: plainEnv({ NO_COLOR: "" }) })
-    const watchdog = setTimeout(() => child.kill("SIGKILL"), 50_000)
-    let stdout = ""
-    let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-    child.on("close", (code) => {
-      clearTimeout(watchdog)
-      resolve({ code, stdout, stderr })
-    })
-    child.stdin.on("error", () => {}).end(input)
-  })
+const inPipe = (port: number, input: string, args: ReadonlyArray<string>) =>
+  piped(file, ["--port", String(port), ...args], input, { env: plainEnv({ NO_COLOR: "" }) })
 
 describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
   it("sends its input, waits until it is delivered, prints what it heard, and ends with 0 (B32)", async () => {
     const server = await ScriptedServer.listen()
-    const client = piped(server.port, "hi\n漢字\n", ["--name", "bob"])
+    const client = inPipe(server.port, "hi\n漢字\n", ["--name", "bob"])
     const guest = await (await server.guest).welcome("bob")
     await guest.accept("hi", "bob", 2)
     await guest.accept("漢字", "bob", 3)
@@ -249,7 +237,7 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
 
   it("speaks with a server that has never heard of CAPS (B29)", async () => {
     const server = await ScriptedServer.listen()
-    const client = piped(server.port, "hi\n", ["--name", "bob"])
+    const client = inPipe(server.port, "hi\n", ["--name", "bob"])
     const first = await server.guest
     await first.hears("CAPS ack resume history")
     first.socket.end()
@@ -266,7 +254,7 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
 
   it("ends with 1 and one line on standard error when it is refused, removed, or nobody is there", async () => {
     const server = await ScriptedServer.listen()
-    const refused = piped(server.port, "hi\n", ["--name", "bob"])
+    const refused = inPipe(server.port, "hi\n", ["--name", "bob"])
     const guest = await server.guest
     await guest.hears("CAPS ack resume history")
     guest.say("CAPS ack\n")
@@ -274,14 +262,14 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
     guest.say("ERR name-taken bob is here already\n").socket.end()
     const { code, stderr } = await refused
     assert.deepStrictEqual([code, stderr], [1, "not delivered: hi (the conversation is over)\nthe server has refused: bob is here already\n"])
-    const removed = piped(server.port, "hi\n", ["--name", "bob"])
+    const removed = inPipe(server.port, "hi\n", ["--name", "bob"])
     const other = await (await server.guest).welcome("bob")
     await other.hears(/^MSG \S+ hi$/)
     other.say("ERR shutdown the server is going down\n").socket.end()
     const end = await removed
     assert.deepStrictEqual([end.code, end.stderr], [1, "not delivered: hi (the conversation is over)\nthe server has ended it: the server is going down\n"])
     await server.stop()
-    const nobody = await piped(server.port, "", ["--name", "bob"])
+    const nobody = await inPipe(server.port, "", ["--name", "bob"])
     assert.deepStrictEqual([nobody.code, nobody.stdout], [1, ""])
     assert.match(nobody.stderr, /^the server is lost: .*ECONNREFUSED.*\n$/)
   })
@@ -292,7 +280,7 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
       [["--port", "99999", "--name", "x"], /^--port takes/],
       [[], /^nobody can be asked for a name here/]
     ] as const) {
-      const { code, stderr, stdout } = await piped(1, "", args)
+      const { code, stderr, stdout } = await inPipe(1, "", args)
       assert.deepStrictEqual([code, stdout], [2, ""])
       assert.match(stderr, says)
       assert.lengthOf(stderr.trimEnd().split("\n"), 1)
@@ -300,7 +288,7 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
   })
 
   it("tells with --help what it takes, and its exit codes", async () => {
-    const { code, stdout } = await piped(1, "", ["--help"])
+    const { code, stdout } = await inPipe(1, "", ["--help"])
     assert.strictEqual(code, 0)
     for (const words of ["Usage: npm run example -- examples/chat/client.ts", "--host HOST", "--port PORT", "--name NAME", "--give-up TIME", "Exit codes"]) {
       assert.include(stdout, words)

@@ -1,26 +1,13 @@
 /** The SQL shell as a program: on a terminal, with its screen, and in a pipe; against a real PostgreSQL. */
-import { spawn } from "node:child_process"
 import { assert, describe, it } from "vitest"
-import { nodeArguments, plainEnv, root } from "../../node/main/start.ts"
+import { nodeArguments, plainEnv } from "../../node/main/start.ts"
+import { piped } from "../piped.ts"
 import { openPty, type Pty, terminalWorks } from "../terminal/pty.ts"
 import { ask, databaseWorks, url } from "./database.ts"
 
 const file = "examples/sql-shell/main.ts"
 
-const piped = (input: string, args: ReadonlyArray<string> = ["--url", url]) =>
-  new Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, nodeArguments(file, args), { cwd: root, env: plainEnv() })
-    const watchdog = setTimeout(() => child.kill("SIGKILL"), 50_000)
-    let stdout = ""
-    let stderr = ""
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-    child.on("close", (code) => {
-      clearTimeout(watchdog)
-      resolve({ code, stdout, stderr })
-    })
-    child.stdin.on("error", () => {}).end(input)
-  })
+const inPipe = (input: string, args: ReadonlyArray<string> = ["--url", url]) => piped(file, args, input, { env: plainEnv() })
 
 /** A word that no other test has, to find a statement in the server's list of them. */
 const mark = (name: string): string => `sql_shell_${name}_${process.pid}_${Date.now()}`
@@ -153,7 +140,7 @@ describe.skipIf(!terminalWorks || !databaseWorks)("examples/sql-shell/main.ts on
 describe.skipIf(!databaseWorks)("examples/sql-shell/main.ts in a pipe", { timeout: 60_000 }, () => {
   it("runs lines in order and prints the same each time", async () => {
     const input = "create temporary table t (a int, b text); insert into t values (1, 'x'), (2, null); select * from t\nselect 'ü' as \"ö\"; select 2 as two\n"
-    assert.deepStrictEqual(await piped(input), {
+    assert.deepStrictEqual(await inPipe(input), {
       code: 0,
       stdout: "CREATE\nINSERT, 2 rows\na │ b\n──┼─────\n1 │ x\n2 │ NULL\n2 rows\nö\n─\nü\n1 row\ntwo\n───\n  2\n1 row\n",
       stderr: ""
@@ -161,7 +148,7 @@ describe.skipIf(!databaseWorks)("examples/sql-shell/main.ts in a pipe", { timeou
   })
 
   it("ends with 1 when a statement has failed, and runs those in the lines behind it", async () => {
-    const { code, stderr, stdout } = await piped("select 1 / 0; select 'not run'\nselect 'run' as x\n")
+    const { code, stderr, stdout } = await inPipe("select 1 / 0; select 'not run'\nselect 'run' as x\n")
     assert.deepStrictEqual([code, stderr], [1, "ERROR 22012: division by zero\n"])
     assert.include(stdout, "run")
     assert.notInclude(stdout, "not run")
@@ -169,7 +156,7 @@ describe.skipIf(!databaseWorks)("examples/sql-shell/main.ts in a pipe", { timeou
 
   it("leaves no transaction open", async () => {
     const table = mark("tx")
-    const { stderr } = await piped(`begin; create table ${table} (a int)\nselect count(*) from ${table}\n`)
+    const { stderr } = await inPipe(`begin; create table ${table} (a int)\nselect count(*) from ${table}\n`)
     assert.match(stderr, /the transaction was rolled back/)
     assert.match(stderr, /ERROR 42P01/)
   })
@@ -177,17 +164,17 @@ describe.skipIf(!databaseWorks)("examples/sql-shell/main.ts in a pipe", { timeou
 
 describe("examples/sql-shell/main.ts", { timeout: 60_000 }, () => {
   it("says in one line that it cannot connect, and ends with 1", async () => {
-    const { code, stderr, stdout } = await piped("select 1\n", ["--url", "postgres://user:secret@127.0.0.1:1/x"])
+    const { code, stderr, stdout } = await inPipe("select 1\n", ["--url", "postgres://user:secret@127.0.0.1:1/x"])
     assert.deepStrictEqual([code, stdout, stderr], [1, "", "ERROR: connect ECONNREFUSED 127.0.0.1:1\n"])
   })
 
   it("says in one line what is wrong with an option, and ends with 2", async () => {
-    const { code, stderr } = await piped("", ["--url", "nothing"])
+    const { code, stderr } = await inPipe("", ["--url", "nothing"])
     assert.deepStrictEqual([code, stderr], [2, "--url is no address such as postgres://user:password@host:5432/database (see --help)\n"])
   })
 
   it("tells with --help what it takes", async () => {
-    const { code, stdout } = await piped("", ["--help"])
+    const { code, stdout } = await inPipe("", ["--help"])
     assert.strictEqual(code, 0)
     assert.include(stdout, "Usage: npm run example -- examples/sql-shell/main.ts")
   })
