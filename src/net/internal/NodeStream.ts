@@ -54,12 +54,10 @@ interface Owned extends Socket {
 function onData(this: Owned, bytes: Uint8Array): void {
   // Asks for what is being read anyway. Otherwise Node asks for it in a turn of its own, after every chunk.
   this.read(0)
-  if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
   this[streamOf]?.received(bytes)
   this[streamOf]?.noteSize(bytes.length)
 }
 const onRead = copying(function(this: Owned, bytes) {
-  if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
   return this[streamOf]?.received(bytes) ?? false
 })
 function onEnd(this: Owned): void {
@@ -188,6 +186,7 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
 
   /** Answers whether more is welcome. */
   received(bytes: Uint8Array): boolean {
+    if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
     this.inbox.push(bytes)
     return this.inbox.isFlowing
   }
