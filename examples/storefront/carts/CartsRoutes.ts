@@ -1,12 +1,12 @@
 /** `/carts`, from the first line to the order. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
+import { group } from "../http/Group.ts"
 import { Carts } from "./Carts.ts"
 import { Checkout } from "./Checkout.ts"
 
-export const CartsRoutes = HttpApiBuilder.group(Api, "carts", Effect.fnUntraced(function*(handlers) {
+export const CartsRoutes = group(Api, "carts", Effect.fnUntraced(function*(handlers) {
   const carts = yield* Carts
   const checkout = yield* Checkout
   return handlers.handleAll({

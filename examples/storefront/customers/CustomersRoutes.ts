@@ -1,14 +1,14 @@
 /** `/customers` and their favorites. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
+import { group } from "../http/Group.ts"
 import { nextPage } from "../http/Paging.ts"
 import { Customers } from "./Customers.ts"
 
 const defaultLimit = 50
 
-export const CustomersRoutes = HttpApiBuilder.group(Api, "customers", Effect.fnUntraced(function*(handlers) {
+export const CustomersRoutes = group(Api, "customers", Effect.fnUntraced(function*(handlers) {
   const customers = yield* Customers
   return handlers.handleAll({
     list: ({ query, request }) => {

@@ -1,14 +1,14 @@
 /** `/notes/`. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
+import { group } from "../http/Group.ts"
 import { nextPage } from "../http/Paging.ts"
 import { Notes } from "./Notes.ts"
 
 const defaultLimit = 100
 
-export const NotesRoutes = HttpApiBuilder.group(Api, "notes", Effect.fnUntraced(function*(handlers) {
+export const NotesRoutes = group(Api, "notes", Effect.fnUntraced(function*(handlers) {
   const notes = yield* Notes
   return handlers.handleAll({
     create: ({ payload }) => notes.create(payload),

@@ -5,12 +5,12 @@
  * lost is a job (../jobs).
  */
 import { Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
 import { Background } from "../Background.ts"
+import { group } from "../http/Group.ts"
 import { Mail } from "./Mail.ts"
 
-export const NotificationsRoutes = HttpApiBuilder.group(Api, "notifications", Effect.fnUntraced(function*(handlers) {
+export const NotificationsRoutes = group(Api, "notifications", Effect.fnUntraced(function*(handlers) {
   const background = yield* Background
   const mail = yield* Mail
   return handlers.handleAll({

@@ -1,15 +1,15 @@
 /** `/product` and `/products`. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../Api.ts"
 import { hasAlready, tagOf, versionsIn } from "../http/ETag.ts"
+import { group } from "../http/Group.ts"
 import { nextPage } from "../http/Paging.ts"
 import { Products, type Versioned } from "./Products.ts"
 
 const defaultLimit = 50
 
-export const ProductsRoutes = HttpApiBuilder.group(Api, "products", Effect.fnUntraced(function*(handlers) {
+export const ProductsRoutes = group(Api, "products", Effect.fnUntraced(function*(handlers) {
   const products = yield* Products
   return handlers.handleAll({
     list: ({ query, request }) => {
