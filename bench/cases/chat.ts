@@ -9,7 +9,7 @@ import { faster, ours, toldAtMost } from "../harness/Case.ts"
 import { ChatUsers } from "../load/chat-driver.ts"
 import { ChatProcess, type Recipe, recipes } from "../load/chat-process.ts"
 
-const oursSmall = `${ours}, --max-semi-space-size=1`
+const oursByDefault = `${ours}, Node's defaults`
 const batch = "node:net, batching"
 const raw = "node:net, plain"
 const ws = "ws"
@@ -78,7 +78,7 @@ const chatting: Case = {
   reference: batch,
   sides: {
     [ours]: { ...fast, load: talking(recipes.ours), note: "examples/chat/server.ts" },
-    [oursSmall]: { ...fast, atMostRounds: 1, load: talking(recipes.oursSmall), note: "the same with a young generation that does not grow" },
+    [oursByDefault]: { ...fast, atMostRounds: 1, load: talking(recipes.oursByDefault), note: "the same with a young generation of up to 32 MB" },
     [batch]: { ...fast, load: talking(recipes.batch), note: "by hand: one write for each user and turn, nothing else" },
     [raw]: { ...slow, load: talking(recipes.raw), note: "by hand: one write for each user and line" },
     [ws]: { ...slow, load: talking(recipes.ws) },

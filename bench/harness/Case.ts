@@ -40,6 +40,8 @@ export interface Side {
   readonly note?: string
   /** At most so many rounds, for what is very slow. */
   readonly atMostRounds?: number
+  /** For Node, when this process is what is measured. */
+  readonly flags?: ReadonlyArray<string>
   /** A build of the library other than this tree: returns its folder. */
   readonly library?: () => string
   /** Imports only what this side needs, so that memory is this side's. Python sides have none: python/ has them by name. */

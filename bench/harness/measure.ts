@@ -54,6 +54,7 @@ const start = (
         "--conditions=effect-nursery:source",
         "--disable-warning=ExperimentalWarning",
         "--expose-gc",
+        ...side.flags ?? [],
         "--import",
         new URL("library.ts", import.meta.url).href,
         here("worker.ts")

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Elsewhere } from "../harness/Case.ts"
+import { asExamplesRun } from "../harness/flags.ts"
 import { compile } from "./Load.ts"
 import { Program } from "./Program.ts"
 
@@ -15,7 +16,7 @@ export interface Recipe {
   readonly start: () => Program
 }
 
-const inNode = (file: string, args: ReadonlyArray<string> = [], flags: ReadonlyArray<string> = []): Program =>
+const inNode = (file: string, args: ReadonlyArray<string> = [], flags = asExamplesRun): Program =>
   new Program(process.execPath, [...process.execArgv, ...flags, "--import", new URL("chat-collect.ts", import.meta.url).href, here(file), ...args])
 
 const inC = (): Program => {
@@ -27,11 +28,11 @@ const inC = (): Program => {
 // The users of a benchmark say more than people do, and those that are idle must stay.
 const asked = ["--port", "0", "--flood-limit", "off", "--idle-timeout", "1h", "--connect-timeout", "1h"]
 
-const ours = (...flags: ReadonlyArray<string>): Program => inNode("../../examples/chat/server.ts", asked, flags)
+const ours = (flags?: ReadonlyArray<string>): Program => inNode("../../examples/chat/server.ts", asked, flags)
 
 export const recipes = {
   ours: { framing: "lines", start: () => ours() },
-  oursSmall: { framing: "lines", start: () => ours("--max-semi-space-size=1") },
+  oursByDefault: { framing: "lines", start: () => ours([]) },
   batch: { framing: "lines", start: () => inNode("chat-node-batch.ts") },
   raw: { framing: "lines", start: () => inNode("chat-node-net.ts") },
   ws: { framing: "ws", start: () => inNode("chat-ws.ts") },

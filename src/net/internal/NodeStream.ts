@@ -22,7 +22,7 @@ import { nameOf } from "./AddressText.ts"
 import { Inbox, type Source } from "./Inbox.ts"
 import { copying, shareReads } from "./ReadBuffer.ts"
 import type { Connection } from "./Transport.ts"
-import { fewBytes, useYoungMemory } from "./YoungMemory.ts"
+import { useYoungMemory } from "./YoungMemory.ts"
 
 /**
  * How many bytes a socket may hold that the system has not taken, before a sender
@@ -186,7 +186,7 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
 
   /** Answers whether more is welcome. */
   received(bytes: Uint8Array): boolean {
-    if (bytes.length >= fewBytes) useYoungMemory(bytes.length)
+    useYoungMemory(bytes.length)
     this.inbox.push(bytes)
     return this.inbox.isFlowing
   }

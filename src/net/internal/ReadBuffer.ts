@@ -12,6 +12,7 @@
  * For large messages `data` events are better: nothing needs to be copied.
  */
 import { Socket } from "node:net"
+import { mostBytes, take } from "./Slab.ts"
 
 /** As much as the system gives at once. */
 const size = 65_536
@@ -45,7 +46,7 @@ let shared: Buffer | undefined
 /** What `shareReads` is to be given: made once for many sockets. */
 export const copying = (onRead: OnRead): Callback =>
   function(length, buffer) {
-    const bytes = Buffer.allocUnsafe(length)
+    const bytes = length <= mostBytes ? take(length) : Buffer.allocUnsafeSlow(length)
     ;(buffer as Buffer).copy(bytes, 0, 0, length)
     return onRead.call(this, bytes)
   }

@@ -7,27 +7,41 @@
  * a second, which takes more time than moving them. A collection of the young
  * generation finds the dead ones, too, and costs next to nothing; but that one
  * comes only when enough small objects have been made, and a server that moves
- * large chunks makes few. So it makes more. Measured with chunks of 64 KiB: a
- * third to a half of the CPU time of an echo is gone.
+ * large chunks makes few. So it makes more: as many as fill the young generation,
+ * whatever its size is by now, once in so many bytes of buffers. Measured with
+ * chunks of 64 KiB: a third to a half of the CPU time of an echo is gone.
  */
+import { getHeapSpaceStatistics } from "node:v8"
 
-/** Fewer are no burden: that many chunks make enough objects of other kinds. */
-export const fewBytes = 2_048
+/** Well before those 64 MB, and seldom enough for the third of a millisecond that a collection takes. */
+const bytesPerCollection = 16 * 1024 * 1024
 
-/**
- * Two thirds as many bytes of young objects as of buffers: the young generation has
- * up to 32 MB, and must be full well before those 64 MB are.
- */
-const bytesPerSlot = 12
+/** So many come together before anything is made for them. */
+const bytesPerStep = 65_536
 
-let used: ReadonlyArray<unknown> = []
+const bytesPerSlot = 8
+
+/** Of the young generation, which grows with the program: in bytes. */
+const capacityNow = (): number => {
+  const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === "new_space")
+  return young === undefined ? 0 : young.space_used_size + young.space_available_size
+}
+
+let bytesSince = 0
+let slotsPerByte = 0
+let stepsUntilLook = 0
+/** Kept until the next one, so that the compiler cannot leave it out. */
+export let used: ReadonlyArray<unknown> = []
 
 /** To be called when a buffer of so many bytes has come, at most 64 KiB. */
 export const useYoungMemory = (bytes: number): void => {
-  // Kept until the next one, so that the compiler cannot leave it out.
+  bytesSince += bytes
+  if (bytesSince < bytesPerStep) return
+  if (stepsUntilLook-- === 0) {
+    stepsUntilLook = bytesPerCollection / bytesPerStep
+    slotsPerByte = capacityNow() / bytesPerCollection / bytesPerSlot
+  }
   // oxlint-disable-next-line unicorn/no-new-array
-  used = new Array(bytes / bytesPerSlot | 0)
+  used = new Array(bytesSince * slotsPerByte | 0)
+  bytesSince = 0
 }
-
-/** For the tests. */
-export const lastUse = (): number => used.length

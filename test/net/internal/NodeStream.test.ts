@@ -3,7 +3,6 @@ import type { Socket } from "node:net"
 import { Effect, Option, Stream } from "effect"
 import type { Connection } from "effect-nursery/net/Network"
 import { assert, describe, it } from "vitest"
-import { lastUse, useYoungMemory } from "../../../src/net/internal/YoungMemory.ts"
 import { run, text, withBareSocket } from "../sockets.ts"
 
 const socketOf = (stream: Connection): Socket => (stream as unknown as { readonly socket: Socket }).socket
@@ -69,11 +68,4 @@ describe("a stream over a socket of Node", () => {
       socket.end()
       assert.isTrue(Option.isNone(yield* stream.receive))
     })))
-})
-
-describe("useYoungMemory", () => {
-  it("fills the young generation with two thirds of what it is told", () => {
-    useYoungMemory(65_536)
-    assert.approximately(lastUse() * 8, 65_536 * 2 / 3, 8)
-  })
 })
