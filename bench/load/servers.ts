@@ -1,13 +1,14 @@
 /** The echo servers that are compared: each starts one in this process and returns its port. */
 import type { Effect } from "effect/Effect"
-import type { ByteStream, Tcp } from "effect-nursery/net"
+import type * as ByteStream from "effect-nursery/net/ByteStream"
+import type * as Tcp from "effect-nursery/net/Tcp"
 import type { AddressInfo } from "node:net"
 
 export type Server = () => Promise<number>
 
 const served = async (handler: (stream: Tcp.TcpStream) => Effect<void, ByteStream.StreamError>): Promise<number> => {
   const Effect = await import("effect/Effect")
-  const { Tcp } = await import("effect-nursery/net")
+  const Tcp = await import("effect-nursery/net/Tcp")
   return await new Promise((resolve) => {
     Effect.runFork(Tcp.serve(handler, { port: 0 })((address) => Effect.sync(() => resolve(address.port))))
   })
