@@ -2,9 +2,8 @@
  * A travel desk: an HTTP application that asks two other services at once, and does the slow part after the answer.
  *
  * Run it:      npm run example -- examples/learn/web-application.ts
- * Talk to it:  curl -i http://127.0.0.1:8082/trips/Oslo           (in a second terminal; Atlantis has no trains, and from
- *                                                                  Narnia comes no answer)
- *              curl -i http://127.0.0.1:8082/tickets --json '{"city": "Oslo", "email": "ada@desk.example"}'
+ * Talk to it:  curl -i http://127.0.0.1:8082/trips/Oslo        (in a second terminal; try Atlantis and Narnia, too)
+ *              curl -i http://127.0.0.1:8082/tickets -H 'content-type: application/json' -d '{"city": "Oslo", "email": "ada@desk.example"}'
  * Stop it:     Ctrl-C in the first terminal: who has asked is answered, and the tickets are sent, before it ends
  *
  * Then try:
@@ -23,8 +22,6 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { announce, orSayWhy, type Place, placeFrom } from "../support/server.ts"
 
-const grace = "5 seconds"
-
 // --- 1. the contract: what may be asked, what is answered, and what may go wrong ---
 
 const type = "about:blank" // which says: the status says it all
@@ -32,7 +29,7 @@ class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", { type, stat
 class BadGateway extends HttpApiError.Problem<BadGateway>()("BadGateway", { type, status: 502, title: "Bad Gateway" }) {}
 class GatewayTimeout extends HttpApiError.Problem<GatewayTimeout>()("GatewayTimeout", { type, status: 504, title: "Gateway Timeout" }) {}
 
-/** Letters only: it becomes a part of a path. */
+/** Letters only: it becomes part of a path. */
 const City = Schema.String.check(Schema.isPattern(/^[A-Z][a-z]{1,30}$/, { expected: "a city, such as Oslo" }))
 const Email = Schema.String.check(Schema.isPattern(/^[\w.+-]{1,60}@[\w.-]{1,60}$/, { expected: "an address, such as ada@desk.example" }))
 const Trip = Schema.Struct({ city: City, weather: Schema.String, train: Schema.String })
@@ -47,11 +44,13 @@ class Api extends HttpApi.make("desk").add(
   )
 ).annotate(HttpApi.PayloadParseOptions, { errors: "all" }).middleware(InTime).middleware(HttpApiMiddleware.ProblemDetails) {}
 
-// --- 2. a time limit for every request ---
+// --- 2. what stands in front of every answer: a look at the form of the request, and a time limit ---
+
+const problems = HttpApiMiddleware.layerProblemDetails({ includeDetails: true })
 
 const inTime = Layer.succeed(InTime, (answer) =>
   Effect.flatMap(Timeout.moveOnAfter(answer, "1 second", { name: "request" }), Option.match({
-    onNone: () => Effect.fail(new GatewayTimeout({ detail: "Somebody whom we have asked did not answer in time." })),
+    onNone: () => Effect.fail(new GatewayTimeout({ detail: "That took longer than a second." })),
     onSome: Effect.succeed
   })))
 
@@ -72,7 +71,7 @@ const plan = (others: string, city: string) =>
 
 // --- 4. work after the answer ---
 
-/** The mail takes its time. */
+/** Mail takes its time. */
 const sendTicket = ({ city, email }: typeof Ticket.Type) =>
   Effect.sleep("2 seconds").pipe(
     Effect.andThen(Console.log(`the ticket to ${city} is sent to ${email}`)),
@@ -90,7 +89,7 @@ const routes = (others: string, background: Nursery.Nursery<"background">) => {
       })
     }))
   return Layer.mergeAll(
-    HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(desk), Layer.provide([inTime, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])),
+    HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(Layer.provide(desk), Layer.provide([inTime, problems])),
     HttpRouter.add("*", "*", HttpServerRespondable.toResponse(new NotFound({ detail: "There is nothing at this path." })))
   )
 }
@@ -102,11 +101,11 @@ const serve = <R>(routes: Layer.Layer<never, never, R>, place: Place) => (starte
   Effect.gen(function*() {
     const app = yield* HttpRouter.toHttpEffect(routes)
     const node = createServer()
-    const server = yield* NodeHttpServer.make(() => node, { ...place, gracefulShutdownTimeout: grace }).pipe(
+    const server = yield* NodeHttpServer.make(() => node, { ...place, gracefulShutdownTimeout: "2 seconds" }).pipe(
       Effect.mapError(({ cause }) => new Errors.Broken({ what: "http server", cause }))
     )
     yield* server.serve(app)
-    // Connections that clients keep for a next request would keep a server that closes.
+    // At its end it waits for all connections, also those that clients only keep for a next request: these are let go.
     yield* Effect.addFinalizer(() => Effect.sync(() => {
       const timer = setInterval(() => node.closeIdleConnections(), 20)
       node.once("close", () => clearInterval(timer))
@@ -128,8 +127,7 @@ const known: Record<string, readonly [millis: number, says?: string]> = {
 const others = HttpRouter.add("GET", "*", ({ url }) => {
   const [millis, says] = known[url] ?? [100]
   const answer = says === undefined ? HttpServerResponse.empty({ status: 404 }) : HttpServerResponse.text(says)
-  const left = Console.log(`nobody waits any more for ${url}`)
-  return Effect.as(Effect.onInterrupt(Effect.sleep(millis), () => left), answer)
+  return Effect.sleep(millis).pipe(Effect.onInterrupt(() => Console.log(`nobody waits any more for ${url}`)), Effect.as(answer))
 })
 
 // --- 7. the application: one nursery, which ends when all of it has ended ---
@@ -138,7 +136,9 @@ const place = placeFrom({ name: "travel desk", file: "examples/learn/web-applica
 
 const application = Nursery.open((n) =>
   Effect.gen(function*() {
+    // A service: it is there for the rest, and is cancelled when the rest has ended.
     const { host, port } = yield* n.start(serve(others, { host: "127.0.0.1", port: 0 }), { name: "others", service: true })
+    // A ticket that fails concerns nobody else. When the body, our server, has stopped, the tickets under way are waited for.
     yield* Nursery.supervised(
       (background) => CancelScope.untilStopping(serve(routes(`http://${host}:${port}`, background), place)(announce("travel desk"))),
       (cause, task) => Console.error(`${task.name}: ${Failures.pretty(cause)}`),
@@ -146,4 +146,4 @@ const application = Nursery.open((n) =>
     )
   }), { name: "application" })
 
-Main.run(application.pipe(Effect.provide(NodeHttpClient.layerUndici), orSayWhy(place)), { grace })
+Main.run(application.pipe(Effect.provide(NodeHttpClient.layerUndici), orSayWhy(place)), { grace: "5 seconds" })
