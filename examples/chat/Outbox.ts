@@ -4,11 +4,11 @@
  * client is given up.
  */
 import type * as Tcp from "effect-nursery/net/Tcp"
-import type { Batch } from "./Batch.ts"
 import * as Protocol from "./Protocol.ts"
 import type { Room } from "./Room.ts"
+import type { RoomLines } from "./RoomLines.ts"
 import type { Stats } from "./Stats.ts"
-import type { Turn, Writer } from "./Turn.ts"
+import type { Addressee, Turn } from "./Turn.ts"
 
 /** What all outboxes of a server have in common. */
 export interface OutboxHost {
@@ -33,7 +33,7 @@ type Greeting = { readonly _tag: "Done" } | { readonly _tag: "Awaited"; readonly
 
 const done: Greeting = { _tag: "Done" }
 
-export class Outbox implements Writer {
+export class Outbox implements Addressee {
   private readonly stream: Tcp.TcpStream
   private readonly host: OutboxHost
   private readonly owner: Owner
@@ -44,8 +44,8 @@ export class Outbox implements Writer {
   private isMarked = false
   private greeting: Greeting = done
   private room: Room | undefined
-  /** Its first line in the batch of its room. */
-  private from = 0
+  /** How far it has heard what was said in its room: the position of the first line that it has not. */
+  private heard = 0
   private isGivenUp = false
 
   constructor(stream: Tcp.TcpStream, host: OutboxHost, owner: Owner) {
@@ -76,7 +76,7 @@ export class Outbox implements Writer {
   enter(room: Room): void {
     this.leaveRoom()
     this.room = room
-    this.from = room.batch.length
+    this.heard = room.lines.end
     room.add(this)
   }
 
@@ -102,41 +102,45 @@ export class Outbox implements Writer {
   /** Takes over what was said in the room, so that something else can come behind it. */
   private settle(): void {
     if (this.room === undefined) return
-    const { batch } = this.room
-    this.own += this.textOf(batch)
-    this.from = batch.length
+    this.takeOver(this.room.lines)
+  }
+
+  private takeOver(lines: RoomLines): void {
+    const { heard, host } = this
+    this.heard = lines.end
+    if (heard < lines.end) this.own += lines.textFrom(heard, this.withSeq, host.options.echo ? undefined : this)
     if (this.own !== "") this.mark()
   }
 
-  private textOf(batch: Batch): string {
-    if (this.from === batch.length) return ""
-    return batch.textFrom(this.from, this.withSeq, this.host.options.echo ? undefined : this)
-  }
-
-  /** The turn of its room is over. With few words: it is what the server does most. */
-  deliver(batch: Batch, isMuted: boolean): void {
-    if (this.own === "" && this.from === 0 && this.greeting === done && !isMuted) this.send(batch.bytes(this.withSeq))
-    else this.deliverOwn(batch, isMuted)
-  }
-
-  private deliverOwn(batch: Batch, isMuted: boolean): void {
-    const { from, own } = this
-    if (this.greeting !== done || isMuted) {
-      this.own += this.textOf(batch)
-      this.from = 0
-      if (this.own !== "") this.mark()
-      return
+  /** It is told what it has not heard of this. Answers whether there was any. With few words: it is what the server does most. */
+  deliver(lines: RoomLines): boolean {
+    const { heard, host, own } = this
+    const count = lines.end - heard
+    if (count === 0) return false
+    host.stats.linesOut += count
+    if (this.greeting !== done || (!host.options.echo && lines.hasBy(this, heard))) {
+      this.takeOver(lines)
+      return true
     }
-    this.from = 0
-    if (from === batch.length) return
-    this.own = ""
-    // One write is cheaper than two, also with the copy.
-    const bytes = batch.bytesFrom(from, this.withSeq)
-    this.send(own === "" ? bytes : Buffer.concat([Buffer.from(own), bytes]))
+    this.heard = lines.end
+    const bytes = lines.bytesFrom(heard, this.withSeq)
+    if (own === "") this.send(bytes)
+    else {
+      this.own = ""
+      // One write is cheaper than two, also with the copy.
+      this.send(Buffer.concat([Buffer.from(own), bytes]))
+    }
+    return true
   }
 
   flush(): void {
     this.isMarked = false
+    // What is said in the room comes soon, and takes it along.
+    if (this.room !== undefined && this.heard < this.room.saidUntil) return
+    this.flushOwn()
+  }
+
+  private flushOwn(): void {
     if (this.own === "" || this.greeting !== done) return
     const own = this.own
     this.own = ""
@@ -146,7 +150,7 @@ export class Outbox implements Writer {
   /** Writes what there is, also an answer to somebody who never got a greeting. */
   flushNow(): void {
     if (this.greeting !== done) this.greet([])
-    this.flush()
+    this.flushOwn()
   }
 
   private send(data: Uint8Array | string): void {

@@ -1,9 +1,9 @@
 /**
- * What has changed in a turn of the event loop is written once, at its end.
+ * What has changed in a turn of the event loop is written once, after it.
  *
  * A hundred lines may come from ten users in one turn. If each were written to a thousand receivers at once, that would
  * be a hundred thousand writes. So lines only mark who has something to write, and one task, woken by the first mark,
- * takes its turn after those who are being read from now.
+ * takes its turn after those who are being read from now. After some writes it lets users be read again.
  *
  * News of who comes and goes can wait a little longer: when a thousand users come back after a lost network, the system
  * hands them over one in a turn. So after rooms were written, news waits for ten milliseconds, or until somebody says
@@ -15,17 +15,26 @@ import * as Effect from "effect/Effect"
 
 /** Something that has output for its receivers. */
 export interface Writer {
-  /** Writes what it has, if it has anything. */
+  /** Writes what it has, with so many writes at most, and answers with how many. What is left it marks again. */
+  flush(most: number): number
+}
+
+/** A user who has output of their own. */
+export interface Addressee {
   flush(): void
 }
+
+/** About a millisecond of work: whoever says something waits no longer for it to begin to be written. */
+const writesInARow = 128
 
 /** How long news may wait, so that one write tells many. */
 const pauseMillis = 10
 
 export class Turn {
   private readonly clock: Clock.Clock
-  private rooms: Array<Writer> = []
-  private users: Array<Writer> = []
+  /** The one that has waited longest is first. */
+  private readonly rooms = new Set<Writer>()
+  private users: Array<Addressee> = []
   private afterwards: Array<Effect.Effect<void>> = []
   private readonly patient = new Set<Writer>()
   /** When rooms were written last. */
@@ -43,44 +52,46 @@ export class Turn {
 
   /** A room has lines for many. */
   room(writer: Writer): void {
-    this.rooms.push(writer)
+    this.rooms.add(writer)
     this.wakeWriting?.()
   }
 
   /** A room has news, which can wait. */
   news(writer: Writer): void {
+    if (this.rooms.has(writer)) return
     this.patient.add(writer)
     this.wakeNews?.()
   }
 
   /** A user has lines of their own. Rooms are written first: they take those lines along. */
-  user(writer: Writer): void {
+  user(writer: Addressee): void {
     this.users.push(writer)
     this.wakeWriting?.()
   }
 
-  /** To be done when everything is written: nobody may come or go in the middle of it. */
+  /** To be done between writes: nobody may come or go in the middle of them. */
   after(effect: Effect.Effect<void>): void {
     this.afterwards.push(effect)
     this.wakeWriting?.()
   }
 
-  /** Writes what is marked. */
+  /** Writes what is marked, or a part of it. */
   private flush(): void {
-    const { rooms } = this
-    this.rooms = []
-    for (const room of rooms) {
+    let writes = 0
+    for (const room of this.rooms) {
+      if (writes >= writesInARow) break
+      this.rooms.delete(room)
       this.patient.delete(room)
-      room.flush()
+      writes += room.flush(writesInARow - writes)
     }
-    if (rooms.length > 0) this.roomsAt = this.now
+    if (writes > 0) this.roomsAt = this.now
     const { users } = this
     this.users = []
     for (const user of users) user.flush()
   }
 
   private readonly untilMarked = until(
-    () => this.rooms.length > 0 || this.users.length > 0 || this.afterwards.length > 0,
+    () => this.rooms.size > 0 || this.users.length > 0 || this.afterwards.length > 0,
     (wake) => this.wakeWriting = wake
   )
 
@@ -93,7 +104,7 @@ export class Turn {
   })
 
   /**
-   * The task that writes, for ever, and does something more at the end of each turn. `yieldNow` lets everybody be read
+   * The task that writes, for ever, and does something more each time. `yieldNow` lets everybody be read
    * first who has sent something in this turn.
    */
   write(finish: Effect.Effect<void>): Effect.Effect<never> {

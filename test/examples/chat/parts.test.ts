@@ -2,7 +2,6 @@
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
-import { Batch } from "../../../examples/chat/Batch.ts"
 import type { Stored } from "../../../examples/chat/Bus.ts"
 import { Deadlines } from "../../../examples/chat/Deadlines.ts"
 import { Deliveries } from "../../../examples/chat/Deliveries.ts"
@@ -12,6 +11,7 @@ import { History } from "../../../examples/chat/History.ts"
 import { LineReader } from "../../../examples/chat/LineReader.ts"
 import * as Names from "../../../examples/chat/Names.ts"
 import * as Protocol from "../../../examples/chat/Protocol.ts"
+import { RoomLines } from "../../../examples/chat/RoomLines.ts"
 import * as Words from "../../../examples/chat/Words.ts"
 import { numbersOf } from "../../net/serve/proxies.ts"
 
@@ -59,27 +59,45 @@ describe("LineReader.read", () => {
   })
 })
 
-describe("Batch", () => {
+describe("RoomLines", () => {
   it("gives the lines from any of them on, as bytes and as a text, with and without their numbers", () => {
-    const batch = new Batch()
-    const lines = ["Ada: Grüße", "bob connected!", "Ada: 👋", "bob: end"]
-    lines.forEach((line, i) => batch.add(line, `${i + 7}`, undefined))
-    for (let from = 0; from <= lines.length; from++) {
-      const plain = lines.slice(from).map((line) => `${line}\n`).join("")
-      const numbered = lines.slice(from).map((line, i) => `SEQ ${i + from + 7} ${line}\n`).join("")
-      assert.strictEqual(batch.bytesFrom(from, false).toString(), plain)
-      assert.strictEqual(batch.bytesFrom(from, true).toString(), numbered)
-      assert.strictEqual(batch.textFrom(from, true, undefined), numbered)
+    const lines = new RoomLines()
+    const all = ["Ada: Grüße", "bob connected!", "Ada: 👋", "bob: end"]
+    all.forEach((line, i) => lines.add(line, `${i + 7}`, undefined))
+    for (let heard = 0; heard <= all.length; heard++) {
+      lines.dropBefore(heard)
+      for (let from = heard; from <= all.length; from++) {
+        const plain = all.slice(from).map((line) => `${line}\n`).join("")
+        const numbered = all.slice(from).map((line, i) => `SEQ ${i + from + 7} ${line}\n`).join("")
+        assert.strictEqual(lines.bytesFrom(from, false).toString(), plain)
+        assert.strictEqual(lines.bytesFrom(from, true).toString(), numbered)
+        assert.strictEqual(lines.textFrom(from, true, undefined), numbered)
+      }
+      assert.strictEqual(lines.bytesFrom(heard, false), lines.bytesFrom(heard, false), "encoded once")
+      assert.deepStrictEqual([lines.first, lines.end], [heard, all.length])
     }
-    assert.strictEqual(batch.bytes(false), batch.bytes(false), "encoded once")
+  })
+
+  it("leaves bytes alone that were given, when more is said and when everybody has heard them", () => {
+    const lines = new RoomLines()
+    lines.add("one", "1", undefined)
+    const given = lines.bytesFrom(0, false)
+    lines.add("two", "2", undefined)
+    assert.strictEqual(lines.bytesFrom(0, false).toString(), "one\ntwo\n")
+    lines.dropBefore(1)
+    assert.strictEqual(lines.bytesFrom(1, false).toString(), "two\n")
+    assert.strictEqual(given.toString(), "one\n")
   })
 
   it("leaves out the lines of one author", () => {
     const [ada, bob] = [{}, {}]
-    const batch = new Batch()
-    for (const [author, line] of [[ada, "Ada: 1"], [bob, "bob: 2"], [undefined, "news"], [ada, "Ada: 3"]] as const) batch.add(line, "0", author)
-    assert.strictEqual(batch.textFrom(0, false, ada), "bob: 2\nnews\n")
-    assert.deepStrictEqual([batch.isBy(ada), batch.isBy({})], [true, false])
+    const lines = new RoomLines()
+    for (const [author, line] of [[ada, "Ada: 1"], [bob, "bob: 2"], [undefined, "news"], [ada, "Ada: 3"], [bob, "bob: 4"]] as const) lines.add(line, "0", author)
+    assert.strictEqual(lines.textFrom(0, false, ada), "bob: 2\nnews\nbob: 4\n")
+    assert.deepStrictEqual([lines.hasBy(ada, 3), lines.hasBy(ada, 4), lines.hasBy({}, 0)], [true, false, false])
+    lines.dropBefore(1)
+    assert.strictEqual(lines.textFrom(2, false, ada), "news\nbob: 4\n")
+    assert.deepStrictEqual([lines.hasBy(ada, 3), lines.hasBy(ada, 4)], [true, false])
   })
 })
 
