@@ -1,5 +1,6 @@
 /** A program in a process of its own that says something when it has started, and answers each line with a line. */
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { availableParallelism } from "node:os"
 import { createInterface } from "node:readline"
 
 export class Program {
@@ -23,6 +24,15 @@ export class Program {
     child.on("close", (code, signal) => this.failed?.(new Error(this.errors.trim() || `${command} has ended with ${code ?? signal}`)))
     // It ends with this process, which closes its input; a server that does not read is ended.
     process.once("exit", () => child.kill("SIGKILL"))
+  }
+
+  /**
+   * Keeps its main thread on one processor, where that can be done. Left alone, the system moves a program to where the one is that wakes it up: then those
+   * who are told something run where the server runs that tells them, and it has to wait for them.
+   */
+  keepOn(processor: number): this {
+    if (availableParallelism() > processor) spawnSync("taskset", ["-c", "-p", String(processor), String(this.child.pid)])
+    return this
   }
 
   /** Its next line. */

@@ -25,6 +25,7 @@ export class ChatUsers {
     this.program = compiled === undefined
       ? new Program(process.execPath, [fileURLToPath(new URL("chat-load.ts", import.meta.url)), ...args])
       : new Program(compiled, args)
+    this.program.keepOn(1)
   }
 
   private async ask(command: string): Promise<Delivered> {

@@ -56,7 +56,7 @@ export class ChatProcess implements Elsewhere {
     const program = start()
     // The last thing in its first line.
     const port = Number(/\d+$/.exec(await program.line))
-    return new ChatProcess(program, framing, port)
+    return new ChatProcess(program.keepOn(0), framing, port)
   }
 
   private get pid(): number {
