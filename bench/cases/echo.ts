@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Case, Run, Rows, Side, Target } from "../harness/Case.ts"
 import { memoryAtMost, ours, toldAtMost } from "../harness/Case.ts"
-import { asExamplesRun } from "../harness/flags.ts"
+import { smallYoungGeneration } from "../harness/flags.ts"
 import { elsewhere } from "../load/Elsewhere.ts"
 import { compile, Load } from "../load/Load.ts"
 import { Program } from "../load/Program.ts"
@@ -49,7 +49,7 @@ const all = { [ours]: servers.ours, [byStream]: servers.oursByStream, [raw]: ser
 const sides = (side: Side, run: (connected: Connected) => Promise<Run>): Record<string, Side> =>
   Object.fromEntries(Object.entries(all).map(([name, server]) => [name, {
     ...side,
-    flags: asExamplesRun,
+    flags: smallYoungGeneration,
     load: async () => {
       const to = await connected(server)
       const each = await run(to)

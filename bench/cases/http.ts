@@ -70,7 +70,7 @@ const withServer = async <A>({ embedded, path, recipe }: Load, nodeOptions: Read
 // --- requests ---
 
 const requests = 10_000
-const warmSeconds = 1
+const warmSeconds = 2
 const seconds = 2
 
 const perSecond = "requests a second"
@@ -201,7 +201,7 @@ const brands: Case = {
   question: "What does a request cost that is answered with 100 rows of PostgreSQL as JSON, over 200 connections, with a pool of 6?",
   reference: raw,
   sides: {
-    [ours]: side(recipes.ours, "/brands", 3, { note: `examples/storefront: through the router and the contract; PostgreSQL writes the JSON; ${numbered}` }),
+    [ours]: side(recipes.ours, "/brands", 3, { note: `examples/storefront: through the router and the contract; requests that come together share a query; PostgreSQL writes the JSON; ${numbered}` }),
     [raw]: side(recipes.node, "/brands", 3, { note: "with pg" }),
     [router]: side(recipes.router, "/brands", 2, { note: "with @effect/sql-pg" }),
     [api]: side(recipes.api, "/brands", 2, { note: "with @effect/sql-pg, and a schema of the rows" }),

@@ -1,11 +1,7 @@
 /**
- * What `npm run example` tells Node about memory: every server in Node is measured with it.
+ * How a server of short messages is started, as the READMEs of examples/echo and examples/chat say: all in Node that are compared with them, too.
  *
- * V8 doubles the young generation while a program is loaded, to 16 MB twice over, and a program that loads Effect has it at once. A server of
- * short messages leaves little in it that lives on, and does as well with less.
+ * V8 doubles the young generation while a program is loaded, to 16 MB twice over, and a program that loads Effect has it at once. Short messages leave
+ * little in it that lives on, so less does as well. Requests that wait for a database live longer: HTTP servers are measured as Node starts them.
  */
-import { readFileSync } from "node:fs"
-
-const { scripts } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { readonly scripts: { readonly example: string } }
-
-export const asExamplesRun: ReadonlyArray<string> = scripts.example.split(" ").filter((word) => word.startsWith("--max-"))
+export const smallYoungGeneration: ReadonlyArray<string> = ["--max-semi-space-size=2"]

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Elsewhere } from "../harness/Case.ts"
-import { asExamplesRun } from "../harness/flags.ts"
+import { smallYoungGeneration } from "../harness/flags.ts"
 import { compile } from "./Load.ts"
 import { Program } from "./Program.ts"
 
@@ -16,7 +16,7 @@ export interface Recipe {
   readonly start: () => Program
 }
 
-const inNode = (file: string, args: ReadonlyArray<string> = [], flags = asExamplesRun): Program =>
+const inNode = (file: string, args: ReadonlyArray<string> = [], flags = smallYoungGeneration): Program =>
   new Program(process.execPath, [...process.execArgv, ...flags, "--import", new URL("chat-collect.ts", import.meta.url).href, here(file), ...args])
 
 const inC = (): Program => {

@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { asExamplesRun } from "../harness/flags.ts"
 import { Program } from "./Program.ts"
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -24,7 +23,7 @@ const environment = (databaseUrl: string | undefined) => {
 const inNode = (file: string, ...args: ReadonlyArray<string>): Recipe["start"] => (databaseUrl, nodeOptions) => {
   // What the benchmark was asked to load (harness/library.ts) is not for them; chat-collect.ts writes down what was compiled.
   const options = ["--conditions=effect-nursery:source", "--disable-warning=ExperimentalWarning", "--import", new URL("chat-collect.ts", import.meta.url).href]
-  return new Program(process.execPath, [...options, ...asExamplesRun, ...nodeOptions, here(file), ...args], environment(databaseUrl))
+  return new Program(process.execPath, [...options, ...nodeOptions, here(file), ...args], environment(databaseUrl))
 }
 
 /** Debian's packages are there for its own Python alone. */

@@ -1,6 +1,9 @@
 /** The brands, in the database. */
 import { Context, Effect, Layer } from "effect"
+import { CapacityLimiter } from "effect-nursery"
 import { Database } from "../database/Database.ts"
+import { SharedQuery } from "../database/SharedQuery.ts"
+import { Settings } from "../Settings.ts"
 
 export interface Page {
   readonly limit: number
@@ -9,6 +12,9 @@ export interface Page {
 
 const make = Effect.gen(function*() {
   const { query } = yield* Database
+  const { poolSize } = yield* Settings
+  // Half of the connections: the others stay free for whoever asks for something else.
+  const shared = new SharedQuery(yield* CapacityLimiter.make(Math.ceil(poolSize / 2), { name: "queries of brands" }))
 
   return {
     /**
@@ -16,17 +22,17 @@ const make = Effect.gen(function*() {
      * little more than one. It is still what the contract says; a test reads it with the schema.
      */
     json: ({ after, limit }: Page) =>
-      query((sql) =>
+      shared.ask(`json ${after} ${limit}`, query((sql) =>
         Effect.map(
           sql<{ readonly json: string; readonly count: number; readonly last: number | null }>`
             select coalesce(json_agg(page), '[]')::text as json, count(*)::int as count, max(brand_id) as last from (
               select brand_id, brand_name from brand where brand_id > ${after} order by brand_id limit ${limit}
             ) as page`,
           ([row]) => row!
-        )),
+        ))),
     rows: ({ after, limit }: Page) =>
-      query((sql) => sql<{ readonly brand_id: number; readonly brand_name: string }>`
-        select brand_id, brand_name from brand where brand_id > ${after} order by brand_id limit ${limit}`)
+      shared.ask(`rows ${after} ${limit}`, query((sql) => sql<{ readonly brand_id: number; readonly brand_name: string }>`
+        select brand_id, brand_name from brand where brand_id > ${after} order by brand_id limit ${limit}`))
   }
 })
 

@@ -4,7 +4,8 @@
  * When many ask for the same value at the same time and it is not there, one of them makes it and the others wait for that
  * one: a hundred questions are one query. If the client of that one goes away, the next of them takes over.
  */
-import { Context, Deferred, Duration, Effect, Exit, Layer, Metric, Option, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Metric, Option, Schema } from "effect"
+import { Flight } from "../Flight.ts"
 import { Settings } from "../Settings.ts"
 import type { CacheStore, Token } from "./CacheStore.ts"
 import { MemoryStore } from "./MemoryStore.ts"
@@ -15,11 +16,15 @@ import * as RedisStore from "./RedisStore.ts"
 const capacity = 10_000
 
 /** A value that is being read or made. */
-interface Flight extends Token {
-  /** How it has ended; nothing when whoever made it has gone. */
-  readonly landed: Deferred.Deferred<Option.Option<Exit.Exit<any, any>>>
+class Filling extends Flight<any, any> implements Token {
+  readonly id: string
   /** It was removed meanwhile: those who wait get the value that they have asked for, but it is not kept. */
-  stale: boolean
+  stale = false
+
+  constructor(id: string) {
+    super()
+    this.id = id
+  }
 }
 
 const asked = Metric.counter("storefront_cache_reads_total", { description: "Reads of the cache, by whether the value was there.", incremental: true })
@@ -29,7 +34,7 @@ const misses = Metric.withAttributes(asked, { result: "miss" })
 export class CacheOf {
   readonly #store: CacheStore
   readonly #timeToLive: Duration.Duration
-  readonly #flights = new Map<string, Flight>()
+  readonly #fillings = new Map<string, Filling>()
   #count = 0
   /** No two processes have the same. */
   readonly #process = Math.random().toString(36).slice(2)
@@ -42,17 +47,16 @@ export class CacheOf {
   /** The value of a key: the one that is kept, or the one that `make` gives, which is kept from then on. A failure is not. */
   getOrMake<A, E, R>(key: string, schema: Schema.Codec<A, any>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const json = Schema.fromJsonString(schema)
-    // From the step in which a flight is registered until its end is taken care of, nobody is cancelled: the flight would
-    // never land, and those who wait for it would wait for ever.
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        const flight = this.#flights.get(key)
-        if (flight === undefined) return this.#fly(key, (flight) => restore(this.#readOrMake(key, json, make, flight)))
-        return restore(Effect.flatMap(Deferred.await(flight.landed), Option.match({
-          // Nobody makes it any more: this one may have to.
-          onNone: () => this.getOrMake(key, schema, make),
-          onSome: (exit: Exit.Exit<A, E>) => exit
-        })))
+        const underWay = this.#fillings.get(key)
+        if (underWay !== undefined) return restore(underWay.follow(() => this.getOrMake(key, schema, make)))
+        // Registered in the same step in which it was not found: nobody else can have begun.
+        const filling = new Filling(`${this.#process}-${++this.#count}`)
+        this.#fillings.set(key, filling)
+        return filling.lead(restore(this.#readOrMake(key, json, make, filling)), () => {
+          if (this.#fillings.get(key) === filling) this.#fillings.delete(key)
+        })
       })
     )
   }
@@ -66,26 +70,15 @@ export class CacheOf {
 
   /** Nobody waits from now on for the one that is under way: it may have begun before the change. */
   #land(key: string): void {
-    const flight = this.#flights.get(key)
-    if (flight === undefined) return
-    flight.stale = true
-    this.#flights.delete(key)
+    const filling = this.#fillings.get(key)
+    if (filling === undefined) return
+    filling.stale = true
+    this.#fillings.delete(key)
   }
 
-  #fly<A, E, R>(key: string, run: (flight: Flight) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    // Registered in the same step in which it was not found: nobody else can have begun.
-    const flight: Flight = { id: `${this.#process}-${++this.#count}`, landed: Deferred.makeUnsafe(), stale: false }
-    this.#flights.set(key, flight)
-    return Effect.onExit(run(flight), (exit) => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key)
-      const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
-      return Deferred.succeed(flight.landed, gone ? Option.none() : Option.some(exit))
-    })
-  }
-
-  #readOrMake<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
+  #readOrMake<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>, filling: Filling): Effect.Effect<A, E, R> {
     return Effect.gen({ self: this }, function*() {
-      const kept = yield* this.#store.read(key, flight)
+      const kept = yield* this.#store.read(key, filling)
       // An entry of an older program may have another form: it is made again.
       const read = kept === undefined ? Option.none<A>() : Schema.decodeOption(json)(kept)
       if (Option.isSome(read)) {
@@ -94,7 +87,7 @@ export class CacheOf {
       }
       yield* Metric.update(misses, 1)
       const value = yield* make
-      yield* this.#store.fill(key, flight, Schema.encodeSync(json)(value), this.#timeToLive)
+      yield* this.#store.fill(key, filling, Schema.encodeSync(json)(value), this.#timeToLive)
       return value
     })
   }

@@ -13,6 +13,8 @@ import { csvOf } from "../../../examples/storefront/http/Csv.ts"
 import { hasAlready, tagOf, versionsIn } from "../../../examples/storefront/http/ETag.ts"
 import { preferred } from "../../../examples/storefront/http/Negotiation.ts"
 import * as Problem from "../../../examples/storefront/Problem.ts"
+import { Settings } from "../../../examples/storefront/Settings.ts"
+import { configOf } from "./shop.ts"
 
 const platform = Layer.mergeAll(HttpPlatform.layer, Etag.layer).pipe(Layer.provideMerge(NodeServices.layer))
 
@@ -55,7 +57,7 @@ describe("the handlers, without a socket and without a database", () => {
       const brands = Context.get(yield* Layer.build(Brands.layer), Brands)
       const error = yield* Effect.flip(brands.json({ limit: 1, after: 0 }))
       assert.strictEqual(error._tag, "Unavailable")
-    }).pipe(Effect.provide(Layer.succeed(Database, {
+    }).pipe(Effect.provide(Layer.succeed(Settings, configOf({}))), Effect.provide(Layer.succeed(Database, {
       sql: Effect.fail(new Problem.Unavailable({})),
       query: () => Effect.fail(new Problem.Unavailable({})),
       transact: () => Effect.fail(new Problem.Unavailable({})),

@@ -1,0 +1,24 @@
+/** Something that one makes for all who want it: the first of them makes it, and the others wait for that one. */
+import { Deferred, Effect, Exit, Option } from "effect"
+
+export class Flight<A, E> {
+  /** How it has ended; nothing when whoever made it has gone. */
+  readonly #landed = Deferred.makeUnsafe<Option.Option<Exit.Exit<A, E>>>()
+
+  /**
+   * Makes it, and does `after` when that is over. Not to be cancelled from the step in which others can find the flight: it
+   * would never land, and those who wait for it would wait for ever. What it makes may be.
+   */
+  lead<R>(make: Effect.Effect<A, E, R>, after: () => void): Effect.Effect<A, E, R> {
+    return Effect.onExit(make, (exit) => {
+      after()
+      const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
+      return Deferred.succeed(this.#landed, gone ? Option.none() : Option.some(exit))
+    })
+  }
+
+  /** Waits for it. When the one who makes it goes away, whoever waits does `again`, and may have to make it. */
+  follow<R>(again: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(Deferred.await(this.#landed), Option.match({ onNone: again, onSome: (exit): Effect.Effect<A, E, R> => exit }))
+  }
+}

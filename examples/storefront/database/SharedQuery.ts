@@ -1,0 +1,45 @@
+/**
+ * One query for all who ask the same at the same time.
+ *
+ * Two hundred requests that come within a few milliseconds and ask for the same page are answered by one query, or by
+ * some. Nothing is kept: an answer is never older than the question. So nobody joins a query that has begun, because a row
+ * may have been changed since, by the very client that asks now. Those who come while queries are under way wait together
+ * for the next one.
+ *
+ * A query belongs to one of those who wait for it. When that one's client goes away it is cancelled, and the next of them
+ * asks anew.
+ */
+import { Effect } from "effect"
+import type { CapacityLimiter } from "effect-nursery"
+import { Flight } from "../Flight.ts"
+
+export class SharedQuery {
+  /** So many queries are under way at most; others begin when one of them ends. */
+  readonly #limiter: CapacityLimiter.CapacityLimiter
+  /** Those that have not begun. */
+  readonly #boarding = new Map<string, Flight<any, any>>()
+
+  constructor(limiter: CapacityLimiter.CapacityLimiter) {
+    this.#limiter = limiter
+  }
+
+  /** The answer of a query. What has the same key must be the same query. */
+  ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const boarding = this.#boarding.get(key)
+        if (boarding !== undefined) return restore(boarding.follow(() => this.ask(key, query)))
+        const flight = new Flight<A, E>()
+        this.#boarding.set(key, flight)
+        const close = () => {
+          if (this.#boarding.get(key) === flight) this.#boarding.delete(key)
+        }
+        const begin = Effect.suspend(() => {
+          close()
+          return query
+        })
+        return flight.lead(restore(this.#limiter.withToken(begin)), close)
+      })
+    )
+  }
+}

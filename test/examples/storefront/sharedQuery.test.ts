@@ -1,0 +1,129 @@
+/** Queries that many ask at the same time: how many are sent, who gets which answer, and who is cancelled. */
+import { Effect, Fiber } from "effect"
+import { CapacityLimiter, Nursery, Tasks, Timeout } from "effect-nursery"
+import { Explore, VirtualClock } from "effect-nursery/testing"
+import { assert, describe, it } from "vitest"
+import { SharedQuery } from "../../../examples/storefront/database/SharedQuery.ts"
+
+const open = (atOnce: number) => Effect.map(CapacityLimiter.make(atOnce), (limiter) => new SharedQuery(limiter))
+
+/** A query of 10 ms, which counts how often it was begun and how often it was cancelled. */
+const counter = () => {
+  const counts = { begun: 0, cancelled: 0 }
+  const query = Effect.suspend(() => {
+    const number = ++counts.begun
+    return Effect.as(Effect.sleep("10 millis"), number)
+  }).pipe(Effect.onInterrupt(() => Effect.sync(() => void counts.cancelled++)))
+  return { counts, query }
+}
+
+describe("SharedQuery.ask", () => {
+  it("asks the database once for 100 who come at the same time", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const answers = yield* Tasks.gather(Array.from({ length: 100 }, () => shared.ask("key", query)))
+      // The first began when nobody else was there; all others are answered by the second.
+      assert.deepStrictEqual(answers, [1, ...Array(99).fill(2)])
+      assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
+      assert.strictEqual(yield* Timeout.now, 20)
+    })))
+
+  it("joins nobody to a query that has begun: its answer may be older than the question", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      let row = "old"
+      const query = Effect.suspend(() => Effect.as(Effect.sleep("10 millis"), row))
+      const first = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      row = "new"
+      assert.strictEqual(yield* shared.ask("key", query), "new")
+      assert.strictEqual(yield* Fiber.join(first), "old")
+    })))
+
+  it("sends different questions side by side, as many as it may", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(2)
+      const { counts, query } = counter()
+      yield* Tasks.gather(["a", "b", "c", "d"].map((key) => shared.ask(key, query)))
+      assert.deepStrictEqual(counts, { begun: 4, cancelled: 0 })
+      assert.strictEqual(yield* Timeout.now, 20)
+    })))
+
+  it("tells a failure to all who wait, and asks again for the next", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      let count = 0
+      const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.fail(++count)))
+      assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 2, 2, 2])
+      assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 3)
+    })))
+
+  it("cancels the query of a client that goes away, and the next of those who wait asks anew", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const [busy, owner, follower] = [
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      ]
+      yield* Fiber.join(busy)
+      yield* Effect.sleep("5 millis")
+      assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
+      yield* Fiber.interrupt(owner)
+      assert.deepStrictEqual(counts, { begun: 3, cancelled: 1 })
+      assert.strictEqual(yield* Fiber.join(follower), 3)
+    })))
+
+  it("sends nothing for a client that goes away before its query begins", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const busy = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      yield* Fiber.interrupt(yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }))
+      yield* Fiber.join(busy)
+      yield* Effect.sleep("100 millis")
+      assert.deepStrictEqual(counts, { begun: 1, cancelled: 0 })
+    })))
+
+  it.each([{}, { cancelEverywhere: true }])("gives nobody an answer that is older than the question, and leaves nobody waiting, in every order of events that was tried %o", (options) => {
+    const report = Explore.run(
+      Effect.gen(function*() {
+        const shared = yield* open(2)
+        let row = 0
+        const late: Array<string> = []
+        const query = Effect.suspend(() => {
+          const seen = row
+          return Effect.as(Effect.yieldNow, seen)
+        })
+        yield* Nursery.open((n) =>
+          Effect.gen(function*() {
+            for (let reader = 0; reader < 4; reader++) {
+              yield* n.startSoon(Effect.gen(function*() {
+                for (let i = 0; i < 3; i++) {
+                  const known = row
+                  const seen = yield* shared.ask("key", query)
+                  if (seen < known) late.push(`reader ${reader} saw ${seen} after ${known}`)
+                }
+              }))
+            }
+            // Some go away at any time.
+            for (let i = 0; i < 2; i++) {
+              yield* n.startSoon(Effect.gen(function*() {
+                const fiber = yield* Effect.forkChild(shared.ask("key", query))
+                for (let j = 0; j < i + 1; j++) yield* Effect.yieldNow
+                yield* Fiber.interrupt(fiber)
+              }))
+            }
+            for (let i = 0; i < 3; i++) {
+              row++
+              yield* Effect.yieldNow
+            }
+          }))
+        return late
+      }),
+      { runs: 500, holds: (late) => late.length === 0, ...options }
+    )
+    assert.strictEqual(report._tag, "Passed", Explore.toText(report))
+  })
+})
