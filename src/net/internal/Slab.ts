@@ -6,22 +6,30 @@
  * of them have come together looks through the whole heap (see YoungMemory.ts).
  * With reads of 4 KiB that made one message in a hundred wait four times as long.
  */
+import { markAsUntransferable } from "node:worker_threads"
 
-/** As Node's: what is kept of a small buffer keeps no more than it would there. */
-const bytesPerSlab = 65_536
+/** As Node's, 64 KiB in Node 26: what is kept of a small buffer keeps no more than it would there. */
+const bytesPerSlab = Buffer.poolSize
 
 /** More than half of one is better made alone. */
 export const mostBytes = bytesPerSlab / 2
 
 const alignment = 8
 
-let slab = new ArrayBuffer(bytesPerSlab)
+/** Nobody may transfer it to a thread with their buffer: the buffers of all others would be empty. */
+const makeSlab = (): ArrayBuffer => {
+  const slab = new ArrayBuffer(bytesPerSlab)
+  markAsUntransferable(slab)
+  return slab
+}
+
+let slab = makeSlab()
 let taken = 0
 
 /** A buffer of so many bytes, at most `mostBytes`, that belongs to the caller. */
 export const take = (bytes: number): Buffer => {
   if (taken + bytes > bytesPerSlab) {
-    slab = new ArrayBuffer(bytesPerSlab)
+    slab = makeSlab()
     taken = 0
   }
   const buffer = Buffer.from(slab, taken, bytes)

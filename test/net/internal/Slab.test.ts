@@ -11,6 +11,12 @@ describe("take", () => {
     })
   })
 
+  it("gives buffers that nobody can transfer to a thread: others have a part of the same memory", () => {
+    const [mine, other] = [take(8).fill(1), take(8).fill(2)]
+    assert.throws(() => structuredClone(mine, { transfer: [mine.buffer as ArrayBuffer] }))
+    assert.deepStrictEqual([...other], Array(8).fill(2))
+  })
+
   it("keeps no more alive for a small buffer than Node does", () => {
     for (const size of [0, 1, 4096, mostBytes]) assert.isAtMost(take(size).buffer.byteLength, Buffer.poolSize)
   })
