@@ -62,7 +62,7 @@ export class Chat {
     outbox.enter(this.room(name))
   }
 
-  /** The bus tells what happened. All of it is put where it belongs in one step, and written at the end of the turn. */
+  /** The bus tells what happened. All of it is put where it belongs in one step, and written later (Turn.ts). */
   readonly deliver = (events: ReadonlyArray<Stored>): void => {
     for (const stored of events) this.happened(stored)
   }
@@ -124,7 +124,7 @@ export class Chat {
     return Effect.ignore(this.bus.leave(token))
   }
 
-  /** At the end of each turn. */
+  /** After each time of writing. */
   readonly publish: Effect.Effect<void> = Effect.suspend(() => {
     this.stats.users = this.users.size
     return this.stats.publish

@@ -107,22 +107,25 @@ export class Outbox implements Addressee {
 
   private takeOver(lines: RoomLines): void {
     const { heard, host } = this
-    this.heard = lines.end
+    this.hear(lines)
     if (heard < lines.end) this.own += lines.textFrom(heard, this.withSeq, host.options.echo ? undefined : this)
     if (this.own !== "") this.mark()
+  }
+
+  private hear(lines: RoomLines): void {
+    this.host.stats.linesOut += lines.end - this.heard
+    this.heard = lines.end
   }
 
   /** It is told what it has not heard of this. Answers whether there was any. With few words: it is what the server does most. */
   deliver(lines: RoomLines): boolean {
     const { heard, host, own } = this
-    const count = lines.end - heard
-    if (count === 0) return false
-    host.stats.linesOut += count
+    if (heard === lines.end) return false
     if (this.greeting !== done || (!host.options.echo && lines.hasBy(this, heard))) {
       this.takeOver(lines)
       return true
     }
-    this.heard = lines.end
+    this.hear(lines)
     const bytes = lines.bytesFrom(heard, this.withSeq)
     if (own === "") this.send(bytes)
     else {

@@ -11,11 +11,14 @@ import { RoomLines } from "./RoomLines.ts"
 import type { Writer } from "./Turn.ts"
 
 interface Round {
-  /** Whoever comes in the middle of it is there at its end, too. */
-  readonly rest: Iterator<Outbox>
+  readonly members: Iterator<Outbox, undefined>
+  /** At most so many are still to be told. Whoever comes meanwhile has heard enough, and if many come, it would never end. */
+  left: number
   /** When it is over, everybody has heard what was said before this position. */
   readonly until: number
 }
+
+const nextOf = (round: Round): Outbox | undefined => round.left-- > 0 ? round.members.next().value : undefined
 
 export class Room implements Writer {
   readonly name: string
@@ -71,10 +74,10 @@ export class Room implements Writer {
           this.host.turn.news(this)
           return writes
         }
-        this.round = { rest: this.members.values(), until: lines.end }
+        this.round = { members: this.members.values(), left: this.members.size, until: lines.end }
       }
-      const { done, value: member } = this.round.rest.next()
-      if (done !== true) {
+      const member = nextOf(this.round)
+      if (member !== undefined) {
         if (member.deliver(lines)) writes++
         continue
       }
