@@ -6,8 +6,9 @@
  * may have been changed since, by the very client that asks now. Those who come while queries are under way wait together
  * for the next one.
  *
- * A query belongs to one of those who wait for it. When that one's client goes away it is cancelled, and the next of them
- * asks anew.
+ * A query belongs to one of those who wait for it, with its trace and the lines that it logs. When that one's client goes
+ * away, or its time is over, the query is cancelled, and the next of them asks anew. Not for queries in a transaction: the
+ * others would read what was never committed.
  */
 import { Effect } from "effect"
 import type { CapacityLimiter } from "effect-nursery"

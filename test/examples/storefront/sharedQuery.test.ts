@@ -1,5 +1,5 @@
 /** Queries that many ask at the same time: how many are sent, who gets which answer, and who is cancelled. */
-import { Effect, Fiber } from "effect"
+import { type Duration, Effect, Fiber, Option } from "effect"
 import { CapacityLimiter, Nursery, Tasks, Timeout } from "effect-nursery"
 import { Explore, VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
@@ -56,6 +56,42 @@ describe("SharedQuery.ask", () => {
       const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.fail(++count)))
       assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 2, 2, 2])
       assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 3)
+    })))
+
+  it("tells a defect to all who wait, and asks again for the next", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      let count = 0
+      const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.die(++count)))
+      const defects = yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.catchDefect(shared.ask("key", query), Effect.succeed)))
+      assert.deepStrictEqual(defects, [1, 2, 2, 2])
+      assert.strictEqual(yield* Effect.catchDefect(shared.ask("key", query), Effect.succeed), 3)
+    })))
+
+  it("ends with the time limit of a client for that client alone, whosever query it is", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const within = (limit: Duration.Input) => Effect.map(Timeout.moveOnAfter(shared.ask("key", query), limit), Option.getOrUndefined)
+      // The second query, from 10 ms on, belongs to the second client; the third one, from 15 ms on, to the fourth, and has begun when the fifth asks again.
+      const answers = yield* Tasks.gather([within("1 second"), within("15 millis"), within("12 millis"), within("1 second"), within("1 second")])
+      assert.deepStrictEqual(answers, [1, undefined, undefined, 3, 4])
+      assert.deepStrictEqual(counts, { begun: 4, cancelled: 1 })
+      assert.strictEqual(yield* Timeout.now, 35)
+    })))
+
+  it("lets the next of those who wait take over when a client goes away before its query begins", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const [busy, owner, follower] = [
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
+        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      ]
+      yield* Fiber.interrupt(owner)
+      assert.deepStrictEqual([yield* Fiber.join(busy), yield* Fiber.join(follower)], [1, 2])
+      assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
     })))
 
   it("cancels the query of a client that goes away, and the next of those who wait asks anew", () =>
