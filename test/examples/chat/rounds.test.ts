@@ -156,4 +156,42 @@ describe("examples/chat, with a room of 200", () => {
           assert.isAbove(logs.side.length, 50)
         }), { delay: 0 }))
   }
+
+  // The line arrives after a millisecond, and is told in two parts: the server stops between them, or behind them.
+  for (let turns = 0; turns < 4; turns++) {
+    it(`tells everybody the same, and why it ends, when it stops ${turns} turns after somebody has said something`, () =>
+      inVirtualTime({}, (party) =>
+        Effect.gen(function*() {
+          const crowd = yield* Tasks.gather(Array.from({ length: 200 }, (_, i) => party.join(`crowd${i}`)))
+          yield* Effect.sleep("1 second")
+          const before = crowd.map(({ heard }) => heard.length)
+          yield* crowd[0]!.say("hello?")
+          yield* Effect.sleep("1 milli")
+          for (let i = 0; i < turns; i++) yield* Effect.yieldNow
+          const { forced } = yield* party.stop
+          yield* Tasks.gather(crowd.map(({ ended }) => ended))
+          assert.deepStrictEqual(crowd.map(({ heard }, i) => heard.slice(before[i])), crowd.map(() => ["crowd0: hello?", "ERR shutdown the server is going down"]))
+          assert.strictEqual(forced, 0)
+        })))
+  }
+
+  it("drops whoever does not read, and tells the others the rest of the round", () =>
+    inVirtualTime({ outbox: 2000 }, (party) =>
+      Effect.gen(function*() {
+        const crowd = yield* Tasks.gather(Array.from({ length: 150 }, (_, i) => party.join(`crowd${i}`)))
+        const slow = yield* party.connect
+        yield* slow.send("CONNECT slow\n")
+        yield* crowd[0]!.hears("slow connected!")
+        const after = yield* Tasks.gather(Array.from({ length: 50 }, (_, i) => party.join(`after${i}`)))
+        const all = [...crowd, ...after]
+        for (let i = 0; i < 15; i++) {
+          yield* crowd[0]!.say(`${i} ${"x".repeat(500)}`)
+          yield* Tasks.gather(all.map((person) => person.hears(new RegExp(`^crowd0: ${i} `, "u"))))
+        }
+        yield* Tasks.gather(all.map((person) => person.hears("slow has left the chat")))
+        for (const { heard } of all) {
+          assert.lengthOf(heard.filter((line) => line.startsWith("crowd0: ")), 15)
+          assert.lengthOf(heard.filter((line) => line === "slow has left the chat"), 1)
+        }
+      }), { delay: 0, windowBytes: 4096 }))
 })
