@@ -7,7 +7,8 @@
  * Then try:
  *   1. `npm start` in a second terminal. One port is taken, so none of the three stays.
  *   2. `curl http://127.0.0.1:8080/slow`, a chat client, and Ctrl-C in the first terminal. Who gets what?
- *   3. Ctrl-\ prints the tree: which tasks run, under whom, and what each of them waits for.
+ *   3. Ctrl-\, but without npm, which dies of it: node_modules/.bin/node --conditions=effect-nursery:source examples/main.ts
+ *      It prints the tree: which tasks run, under whom, and what each of them waits for.
  */
 import { Console, Data, Effect, Stream } from "effect"
 import { type Errors, Nursery } from "effect-nursery"

@@ -9,7 +9,8 @@
  * Then try:
  *   1. `curl http://127.0.0.1:8080/slow` and Ctrl-C at once: who gets an answer?
  *   2. `DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres`, and stop PostgreSQL while it runs.
- *   3. Ctrl-\ prints what runs: the nursery, its tasks, and what each of them waits for.
+ *   3. `kill -QUIT` with the number of the process prints what runs: the nursery, its tasks, and what each of them waits for.
+ *      Ctrl-\ does, too, where Node was not started by npm, which dies of it.
  */
 import { Console, Duration, Effect } from "effect"
 import { Main } from "effect-nursery/node"

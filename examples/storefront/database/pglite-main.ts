@@ -17,8 +17,9 @@ const [dataDir = "", maxConnections = "8"] = process.argv.slice(2)
 
 const say = (report: Report) => process.send?.(report)
 
-// Ctrl-C in a terminal goes to everybody in it. Requests that are under way may still need the database.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
+// Ctrl-C in a terminal goes to everybody in it. Requests that are under way may still need the database. And Ctrl-\ only asks
+// the application what runs.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {})
 
 /** Two databases in one folder would destroy it. The mark of one that has died is taken over. */
 const occupy = (folder: string): void => {

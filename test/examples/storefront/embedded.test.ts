@@ -133,6 +133,22 @@ describe("the shop on the embedded database", { timeout: 120_000 }, () => {
     await third.stop()
   })
 
+  it.skipIf(process.platform !== "linux")("keeps its database when Ctrl-\\ asks what runs (bug: the database died of it, with its data)", async () => {
+    const program = startProgram(["--port", "0"])
+    const url = await addressOf(program)
+    const status = async () => (await fetch(`${url}/brands?limit=1`)).status
+    while (await status() !== 200) await new Promise((resolve) => setTimeout(resolve, 200))
+    const before = childrenOf(program.pid)
+    // As a terminal does it: to everybody in the foreground.
+    process.kill(-program.pid, "SIGQUIT")
+    await program.prints("nursery storefront")
+    assert.strictEqual(await status(), 200)
+    assert.deepStrictEqual(childrenOf(program.pid), before)
+    program.kill("SIGTERM")
+    assert.strictEqual((await program.ended).code, 0)
+    assert.notInclude(program.stderr(), "is tried again")
+  })
+
   it.skipIf(process.platform !== "linux")("starts the database again when it dies, and says 503 meanwhile (D01)", async () => {
     const program = startProgram(["--port", "0"])
     const url = await addressOf(program)
