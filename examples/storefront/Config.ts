@@ -83,19 +83,19 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   dataDir: Config.option(Config.NonEmptyString("DATA_DIR")),
   redisUrl: Config.option(redisUrl),
   poolSize: Config.schema(intBetween(1, 100), "POOL_SIZE").pipe(Config.withDefault(6)),
-  statementTimeout: Config.Duration("STATEMENT_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
+  statementTimeout: durationFrom("STATEMENT_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(10))),
   maxBodyBytes: Config.schema(intBetween(1024, 64 * 1024 * 1024), "MAX_BODY_BYTES").pipe(Config.withDefault(1024 * 1024)),
   accessLog: Config.Boolean("ACCESS_LOG").pipe(Config.withDefault(false)),
   logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
-  grace: Config.Duration("GRACE").pipe(Config.withDefault(Duration.seconds(5))),
+  grace: durationFrom("GRACE", "0 seconds").pipe(Config.withDefault(Duration.seconds(5))),
   accessLogEvery: Config.schema(intBetween(1, 1_000_000), "ACCESS_LOG_EVERY").pipe(Config.withDefault(1)),
-  drainDelay: Config.Duration("DRAIN_DELAY").pipe(Config.withDefault(Duration.zero)),
+  drainDelay: durationFrom("DRAIN_DELAY", "0 seconds").pipe(Config.withDefault(Duration.zero)),
   otlpEndpoint: Config.option(otlpEndpoint),
   otlpHeaders: Config.option(Config.Redacted("OTEL_EXPORTER_OTLP_HEADERS")),
   serviceName: Config.NonEmptyString("OTEL_SERVICE_NAME").pipe(Config.withDefault("storefront")),
   errorReportUrl: Config.option(errorReportUrl),
-  headersTimeout: Config.Duration("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
-  requestTimeout: Config.Duration("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
+  headersTimeout: durationFrom("HEADERS_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(10))),
+  requestTimeout: durationFrom("REQUEST_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(30))),
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
   jobLease: durationFrom("JOB_LEASE", "1 second").pipe(Config.withDefault(Duration.seconds(30))),
   redisPrefix: Config.NonEmptyString("REDIS_PREFIX").pipe(Config.withDefault("storefront:")),
@@ -199,7 +199,7 @@ const inOneLine = (error: Config.ConfigError, record: Readonly<Record<string, st
   if (!Schema.isSchemaError(error.cause)) return error.message
   const [issue] = formatIssues(error.cause.issue).issues
   const name = String(issue?.path?.[0] ?? "")
-  const message = (issue?.message ?? "is not valid").replace(/^Expected/, "expected").replaceAll(/\s+/g, " ")
+  const message = (issue?.message ?? "is not valid").replace(/^Expected/, "expected").replace("a valid Duration string", "a time such as \"5 seconds\"").replaceAll(/\s+/g, " ")
   if (name === "") return message
   return secrets.has(name) || record[name] === undefined ? `${name}: ${message}` : `${name}: ${message}, got ${JSON.stringify(record[name])}`
 }
@@ -221,10 +221,8 @@ function durationFrom(name: string, least: Duration.Input) {
 }
 
 function intBetween(minimum: number, maximum: number) {
-  return Schema.NumberFromString.check(
-    Schema.isInt(),
-    Schema.isBetween({ minimum, maximum }, { expected: `a whole number from ${minimum} to ${maximum}` })
-  )
+  const expected = `a whole number from ${minimum} to ${maximum}`
+  return Schema.NumberFromString.check(Schema.isInt({ expected }), Schema.isBetween({ minimum, maximum }, { expected }))
 }
 
 function portSchema() {

@@ -137,14 +137,16 @@ describe("the configuration", () => {
 
   it("says in one line which value is wrong, and what it should be (HA39, S0-11d)", () => {
     const table: ReadonlyArray<readonly [ReadonlyArray<string>, Record<string, string>, RegExp]> = [
-      [["--port", "http"], {}, /^PORT: .*got "http" \(see --help\)$/],
+      [["--port", "http"], {}, /^PORT: expected a whole number from 0 to 65535, got "http" \(see --help\)$/],
       [["--port", "65536"], {}, /^PORT: expected a whole number from 0 to 65535, got "65536"/],
-      [["--port", "1.5"], {}, /^PORT: .*"1\.5"/],
+      [["--port", "1.5"], {}, /^PORT: expected a whole number from 0 to 65535, got "1\.5"/],
       [["--prot", "1"], {}, /'--prot'.*\(see --help\)$/],
       [["folder"], {}, /folder/],
       [[], { POOL_SIZE: "0" }, /^POOL_SIZE: expected a whole number from 1 to 100, got "0"/],
       [[], { LOG_FORMAT: "xml" }, /^LOG_FORMAT: .*"json".*"xml"/],
-      [[], { GRACE: "soon" }, /^GRACE: .*"soon"/],
+      [[], { GRACE: "soon" }, /^GRACE: expected a time such as "5 seconds", got "soon"/],
+      [[], { STATEMENT_TIMEOUT: "-5 seconds" }, /^STATEMENT_TIMEOUT: expected a time from 0 seconds to a year/],
+      [[], { JOB_LEASE: "10" }, /^JOB_LEASE: expected a time such as "5 seconds", got "10"/],
       [[], { ACCESS_LOG: "perhaps" }, /^ACCESS_LOG: .*"perhaps"/]
     ]
     for (const [args, env, says] of table) {
