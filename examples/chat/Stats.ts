@@ -71,7 +71,7 @@ export class Stats {
     const left = [...this.left].map(([reason, count]) => `${count} ${reason}`).join(", ")
     return [
       `up ${Math.floor((now - this.since) / 1000)} s; online ${online}; connected here ${this.connected}`,
-      `joined ${this.joined}; left ${left === "" ? "none" : left}`,
+      `joined ${this.joined}; connections ended: ${left === "" ? "none" : left}`,
       `lines in ${this.linesIn}, out ${this.linesOut}; most waiting for one client ${this.outboxPeak} bytes`
     ]
   }

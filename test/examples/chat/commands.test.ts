@@ -89,7 +89,7 @@ describe("examples/chat: commands (B21)", () => {
         assert.strictEqual(yield* bob.ended, "end")
         yield* ada.hears("bob has left the chat")
         assert.deepStrictEqual(ada.heard.slice(2), ["bob connected!", "bob: hello", "bob: /me is not a command", "bob has left the chat"])
-        assert.include(bob.heard, "-- joined 2; left none")
+        assert.include(bob.heard, "-- joined 2; connections ended: none")
         for (const command of ["who", "nick", "msg", "me", "join", "history", "stats", "help", "quit"]) {
           assert.isTrue(bob.heard.some((line) => line.startsWith(`-- /${command}`)), command)
         }

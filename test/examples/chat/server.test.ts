@@ -313,7 +313,7 @@ describe("the defects of the source's chat server, mended (FEATURES 0.6)", () =>
         yield* bob.hears(`Ada: 299 ${text}`)
         yield* Tasks.gather([ada.hears("deaf has left the chat"), bob.hears("deaf has left the chat")])
         yield* ada.say("/stats")
-        yield* ada.hears(/^-- joined 3; left 1 slow$/u)
+        yield* ada.hears(/^-- joined 3; connections ended: 1 slow$/u)
         // What it reads at last ends with the reason.
         const heard = yield* Stream.mkString(Stream.decodeText(Stream.orDie(deaf.chunks)))
         assert.match(heard, /\nERR slow more than 100000 bytes were waiting for you\n$/u)
