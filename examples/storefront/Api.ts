@@ -12,6 +12,12 @@ import { NotesGroup } from "./notes/NotesApi.ts"
 import { NotificationsGroup } from "./notifications/NotificationsApi.ts"
 import { ProductsGroup } from "./products/ProductsApi.ts"
 
+/** Nobody has an account. A list of ways to log in, though it is empty, would be a button on the page of the contract. */
+function withoutAccounts(document: Record<string, any>): Record<string, any> {
+  const { securitySchemes: _, ...components } = document["components"]
+  return { ...document, components }
+}
+
 export class Api extends HttpApi.make("storefront")
   .add(BasicsGroup)
   .add(BrandsGroup)
@@ -25,5 +31,5 @@ export class Api extends HttpApi.make("storefront")
   .annotate(HttpApi.PayloadParseOptions, { errors: "all" })
   .annotate(HttpApi.QueryParseOptions, { errors: "all" })
   .annotate(HttpApi.ParamsParseOptions, { errors: "all" })
-  .annotateMerge(OpenApi.annotations({ title: "Storefront", version: "1.0.0", description: "A small shop." }))
+  .annotateMerge(OpenApi.annotations({ title: "Storefront", version: "1.0.0", description: "A small shop.", transform: withoutAccounts }))
 {}
