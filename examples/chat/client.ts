@@ -24,6 +24,8 @@ const wordsOf = (ending: Ending): string => {
     case "Left":
     case "Interrupted":
       return ""
+    case "Unreachable":
+      return `cannot reach the server: ${ending.why}`
     case "Lost":
       return `the server is lost: ${ending.why}`
     case "Refused":

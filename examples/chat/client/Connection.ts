@@ -15,6 +15,7 @@ export interface Place {
 
 /** Why there will be no other connection. */
 export type Ended =
+  | { readonly _tag: "Unreachable"; readonly why: string }
   | { readonly _tag: "Lost"; readonly why: string }
   | { readonly _tag: "Refused"; readonly why: string; readonly isName: boolean }
   | { readonly _tag: "Removed"; readonly why: string }
@@ -53,7 +54,7 @@ export const stay = (talk: Talk, place: Place, giveUpMillis: number): Effect.Eff
       if (talk.leaving) return yield* Effect.never
       if (conversation.isPlain !== wasPlain) continue
       // Who has never been let in has nothing to come back to.
-      if (!conversation.everLive) return { _tag: "Lost", why: session.why }
+      if (!conversation.everLive) return { _tag: "Unreachable", why: session.why }
 
       const now = yield* Timeout.now
       if (session.wasLive) [attempt, lostAt] = [0, now]

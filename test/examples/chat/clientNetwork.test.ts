@@ -245,7 +245,7 @@ describe("chat client on a network", () => {
       Effect.gen(function*() {
         const alice = yield* on.client("alice")
         const { ending } = yield* alice.ended
-        assert.strictEqual(ending._tag, "Lost")
+        assert.strictEqual(ending._tag, "Unreachable")
         assert.isAtMost(yield* Timeout.now, 1_000)
       })
     )))

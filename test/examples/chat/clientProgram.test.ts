@@ -271,7 +271,7 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
     await server.stop()
     const nobody = await inPipe(server.port, "", ["--name", "bob"])
     assert.deepStrictEqual([nobody.code, nobody.stdout], [1, ""])
-    assert.match(nobody.stderr, /^the server is lost: .*ECONNREFUSED.*\n$/)
+    assert.match(nobody.stderr, /^cannot reach the server: .*ECONNREFUSED.*\n$/)
   })
 
   it("ends with 2 on an option that makes no sense, or when nobody can be asked for a name", async () => {
