@@ -37,6 +37,17 @@ export interface Source {
 type Failed = Exit.Exit<never, any>
 type StreamError = Broken | Closed | Busy
 
+/**
+ * Bytes that will lie here for a while. A few that are a part of something large (Slab.ts) would keep all of it alive:
+ * a byte on each of thousands of connections, hundreds of megabytes.
+ */
+const frugal = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.length * 4 >= bytes.buffer.byteLength) return bytes
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  own.set(bytes)
+  return own
+}
+
 export class Inbox implements Awaited, Step, Store {
   private readonly source: Source
   private readonly chunks = new Chunks()
@@ -153,8 +164,9 @@ export class Inbox implements Awaited, Step, Store {
   /** Bytes have come. */
   push(bytes: Uint8Array): void {
     if (this.closed || this.over !== undefined) return
-    this.chunks.push(bytes)
-    if (this.wanted !== undefined && this.chunks.size >= this.wanted.want) wakeUp(this)
+    const isAwaited = this.wanted !== undefined && this.chunks.size + bytes.length >= this.wanted.want
+    this.chunks.push(isAwaited ? bytes : frugal(bytes))
+    if (isAwaited) wakeUp(this)
     this.haltIfMany()
   }
 

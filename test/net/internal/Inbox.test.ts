@@ -1,5 +1,5 @@
 /** The inbox in every order of events, with a cancel at every step: no byte is lost, none comes twice, and nobody sleeps on what has come. */
-import { Effect, Exit, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Stream } from "effect"
 import { Errors, Nursery, Tasks } from "effect-nursery"
 import { Explore } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
@@ -55,6 +55,25 @@ const ways: ReadonlyArray<readonly [name: string, take: (inbox: Inbox) => Take, 
 ]
 
 describe("Inbox", () => {
+  it("keeps little alive for the little that lies there, and copies nothing that somebody waits for", () =>
+    Effect.runPromise(Effect.gen(function*() {
+      const { inbox } = new Tap()
+      const part = (of: Uint8Array) => of.subarray(10, 13)
+      const large = Buffer.alloc(65_536, "a")
+      const taken = yield* Effect.forkChild(inbox.receive, { startImmediately: true })
+      inbox.push(part(large))
+      assert.strictEqual(Option.getOrThrow(yield* Fiber.join(taken)).buffer, large.buffer)
+      inbox.push(part(large))
+      const kept = Option.getOrThrow(yield* inbox.receive)
+      assert.deepStrictEqual([text([kept]), kept.buffer.byteLength], ["aaa", 3])
+      // Somebody waits, but for more than that.
+      const exactly = yield* Effect.forkChild(inbox.receiveExactly(6), { startImmediately: true })
+      inbox.push(part(large))
+      large.fill("b")
+      inbox.push(part(large))
+      assert.strictEqual(text([Option.getOrThrow(yield* Fiber.join(exactly))]), "aaabbb")
+    })))
+
   for (const [name, take, delimiter] of ways) {
     it(`${name} loses no byte, whoever is cancelled when`, () => {
       const program = Effect.suspend(() => {
