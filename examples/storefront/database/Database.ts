@@ -68,6 +68,13 @@ const dieOfSql = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, Exclu
 /** From a quarter of a second to two seconds: the database is used again soon after it is back. */
 const tryAgain = Schedule.exponential("250 millis", 1.5).pipe(Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))))
 
+/** It is said each time that it is tried, so in a few words. Those of the system, such as `connect ECONNREFUSED`, stand in the cause of a cause. */
+const whyOf = (error: Error): string => {
+  let why = error.message
+  for (let at: unknown = error.cause; at instanceof Error; at = at.cause) if (at.message !== "") why = at.message
+  return why
+}
+
 type Config = Pick<StorefrontConfig, "databaseUrl" | "dataDir" | "poolSize" | "statementTimeout">
 
 /** Keeps a database for as long as it runs. A task for `nursery.start`: it gives its handle at once. */
@@ -88,8 +95,9 @@ export const run = (config: Config) => (started: (database: Database["Service"])
     }))
     return yield* once.pipe(
       Effect.tapError((error) => {
-        handle.become({ _tag: "Down", why: error.message })
-        return Effect.logWarning(`the ${handle.kind} is not there, and is tried again`, error)
+        const why = whyOf(error)
+        handle.become({ _tag: "Down", why })
+        return Effect.annotateLogs(Effect.logWarning(`the ${handle.kind} is not there, and is tried again`), { why })
       }),
       Effect.retry(tryAgain),
       // It is tried again for ever, so no error is left.

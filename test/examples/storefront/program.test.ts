@@ -85,6 +85,17 @@ describe("examples/storefront/main.ts", { timeout: 120_000 }, () => {
     assert.match(stderr, /^cannot listen on 192\.0\.2\.1:0: .*EADDRNOTAVAIL/m)
   })
 
+  it("says in a few words why there is no database (bug: each time it was tried, a page of what the driver knew)", async () => {
+    const program = startProgram(["--port", "0"], { DATABASE_URL: nowhere })
+    await program.prints(/is tried again.+\n/)
+    program.kill("SIGTERM")
+    const { stderr } = await program.ended
+    const { annotations, level } = JSON.parse(stderr.split("\n").find((line) => line.includes("is tried again"))!)
+    assert.strictEqual(level, "WARN")
+    assert.match(annotations.why, /^connect ECONNREFUSED \S+$/)
+    assert.deepStrictEqual(Object.keys(annotations), ["why"])
+  })
+
   it("tells what it takes with --help", async () => {
     const { code, stderr, stdout } = await startProgram(["--help"]).ended
     assert.deepStrictEqual([code, stderr, stdout], [0, "", `${Config.help}\n`])
