@@ -2,10 +2,11 @@
  * Redis, as the rest of the application sees it: it may be there, or not, and nobody waits long to find out. What needs it
  * has another way to do without.
  */
-import { Context, Data, Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Context, Data, Duration, Effect, Layer, Logger, Option, Redacted, Schedule } from "effect"
 import { Timeout } from "effect-nursery"
 import type { Redis } from "effect/persistence"
 import type { StorefrontConfig } from "../Config.ts"
+import { whyOf } from "../Why.ts"
 
 /** It is not there, or has not answered in time. */
 export class RedisAway extends Data.TaggedError("RedisAway")<{ readonly cause?: unknown }> {}
@@ -45,7 +46,7 @@ const connect = (url: string, patience: Duration.Duration, started: (connection:
     const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1), openDuration: restAfterFailure }).pipe(
       Effect.provide(CircuitBreaker.layerStoreMemory())
     )
-    let complained = false
+    const report = new Report(yield* Effect.context<never>())
     let current: Redis.Redis["Service"] | undefined
     yield* started({
       configured: true,
@@ -65,7 +66,10 @@ const connect = (url: string, patience: Duration.Duration, started: (connection:
         // A command that cannot be sent now is not sent later: its answer would come when nobody waits for it any more.
         disableOfflineQueue: true,
         socket: { connectTimeout: 5000 }
-      }))
+      })).pipe(
+        // It would tell of each try. We do that (Report), once.
+        Effect.provide(Logger.layer([]))
+      )
       const { client } = Context.get(services, NodeRedis.NodeRedis)
       yield* Effect.acquireRelease(
         Effect.sync(() => void (current = Context.get(services, Redis.Redis))),
@@ -75,19 +79,36 @@ const connect = (url: string, patience: Duration.Duration, started: (connection:
           if (client.isOpen) client.destroy()
         })
       )
-      complained = false
-      yield* Effect.logInfo("Redis is ready")
+      client.on("error", report.away).on("ready", report.ready)
+      report.ready()
       while (client.isOpen) yield* Effect.sleep(lookAgain)
       return yield* new RedisAway({ cause: new Error("the connection has ended") })
     }))
     return yield* once.pipe(
-      // Said once each time that it goes: it may be away for long.
-      Effect.tapError((error) => {
-        if (complained) return Effect.void
-        complained = true
-        return Effect.logWarning("Redis is not there, and is tried again; the application does without", error)
-      }),
+      Effect.tapError(({ cause }) => Effect.sync(() => report.away(cause))),
       Effect.retry(tryAgain),
       Effect.orDie
     )
   }).pipe(Effect.scoped)
+
+/** Tells the log when Redis goes and when it comes, and not how often it is tried meanwhile: it may be away for long. */
+class Report {
+  readonly #run: (line: Effect.Effect<void>) => void
+  #said: "nothing" | "ready" | "away" = "nothing"
+
+  constructor(context: Context.Context<never>) {
+    this.#run = Effect.runSyncWith(context)
+  }
+
+  readonly ready = (): void => {
+    if (this.#said === "ready") return
+    this.#said = "ready"
+    this.#run(Effect.logInfo("Redis is ready"))
+  }
+
+  readonly away = (cause: unknown): void => {
+    if (this.#said === "away") return
+    this.#said = "away"
+    this.#run(Effect.annotateLogs(Effect.logWarning("Redis is not there, and is tried again; the application does without"), { why: whyOf(cause) }))
+  }
+}

@@ -8,6 +8,7 @@ import { Context, Duration, Effect, Layer, Option, Redacted, Schedule } from "ef
 import { SqlClient, SqlError } from "effect/sql"
 import type { StorefrontConfig } from "../Config.ts"
 import * as Problem from "../Problem.ts"
+import { whyOf } from "../Why.ts"
 import { migrate } from "./Migrations.ts"
 import * as PGliteProcess from "./PGliteProcess.ts"
 import { type Isolation, transact } from "./Transact.ts"
@@ -68,13 +69,6 @@ const dieOfSql = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, Exclu
 /** From a quarter of a second to two seconds: the database is used again soon after it is back. */
 const tryAgain = Schedule.exponential("250 millis", 1.5).pipe(Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(2)))))
 
-/** It is said each time that it is tried, so in a few words. Those of the system, such as `connect ECONNREFUSED`, stand in the cause of a cause. */
-const whyOf = (error: Error): string => {
-  let why = error.message
-  for (let at: unknown = error.cause; at instanceof Error; at = at.cause) if (at.message !== "") why = at.message
-  return why
-}
-
 type Config = Pick<StorefrontConfig, "databaseUrl" | "dataDir" | "poolSize" | "statementTimeout">
 
 /** Keeps a database for as long as it runs. A task for `nursery.start`: it gives its handle at once. */
@@ -89,7 +83,7 @@ export const run = (config: Config) => (started: (database: Database["Service"])
         onNone: () => openPGlite(config)
       })
       const steps = yield* migrate.pipe(Effect.provideService(SqlClient.SqlClient, sql))
-      yield* Effect.logInfo(`the ${handle.kind} is ready`, { migrated: steps.map(([, name]) => name) })
+      yield* Effect.annotateLogs(Effect.logInfo(`the ${handle.kind} is ready`), { migrated: steps.map(([, name]) => name) })
       handle.become({ _tag: "Ready", sql })
       return yield* Effect.flatMap(lost, (why) => Effect.fail(new Error(why)))
     }))

@@ -120,7 +120,7 @@ const tellOfOutage = (fault: SqlError.SqlError) =>
     const requests = untold
     untold = 0
     quietUntil = performance.now() + quietMillis
-    return Effect.logWarning("the database could not answer", { reason: fault.reason._tag, code: codeOf(fault), requests })
+    return Effect.annotateLogs(Effect.logWarning("the database could not answer"), { reason: fault.reason._tag, code: codeOf(fault), requests })
   })
 
 /** Our fault: told to the log, not to the client. */

@@ -57,7 +57,7 @@ export const perform = (job: Taken, options: Options): Effect.Effect<void> =>
         yield* log(ending)
       }), { name: `job ${job.kind}` }), { name: "lease" }).pipe(
       Effect.onInterrupt(() => giveBack(job, options)),
-      Effect.flatMap((result) => Result.isFailure(result) ? Effect.logWarning("a job has been left to another worker", { reason: result.failure.message }) : Effect.void),
+      Effect.flatMap((result) => Result.isFailure(result) ? Effect.annotateLogs(Effect.logWarning("a job has been left to another worker"), { reason: result.failure.message }) : Effect.void),
       Effect.annotateLogs({ job: job.job_id, kind: job.kind, attempt: job.attempts })
     )
 
@@ -103,7 +103,7 @@ const log = (ending: Ending): Effect.Effect<void> => {
     case "Done":
       return Effect.void
     case "Again":
-      return Effect.logWarning("a job has failed, and is tried again", { afterMillis: Math.round(Duration.toMillis(ending.delay)) }, ending.cause)
+      return Effect.annotateLogs(Effect.logWarning("a job has failed, and is tried again", ending.cause), { afterMillis: Math.round(Duration.toMillis(ending.delay)) })
     case "Dead":
       return Effect.logError("a job has been given up", ending.cause)
   }

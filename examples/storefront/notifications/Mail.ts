@@ -21,5 +21,5 @@ export interface Mail {
 }
 
 export const Mail = Context.Reference<Mail>("storefront/Mail", {
-  defaultValue: () => ({ send: ({ subject, to }) => Effect.logInfo("a letter was sent", { to, subject }) })
+  defaultValue: () => ({ send: ({ subject, to }) => Effect.annotateLogs(Effect.logInfo("a letter was sent"), { to, subject }) })
 })

@@ -54,7 +54,7 @@ const reporterTo = (sender: MemoryChannel.Sender<ErrorReport>): Effect.Effect<Er
       Effect.gen(function*() {
         if (yield* sender.trySend(report)) return
         // One line for many, or the log would fill instead.
-        if (dropped++ % mostWaiting === 0) yield* Effect.logWarning("reports of errors are dropped: the collector is too slow", { dropped })
+        if (dropped++ % mostWaiting === 0) yield* Effect.annotateLogs(Effect.logWarning("reports of errors are dropped: the collector is too slow"), { dropped })
       }).pipe(Effect.ignore)
     const report = ({ cause, fiber, timestamp }: { readonly cause: Cause.Cause<unknown>; readonly fiber: Fiber.Fiber<unknown, unknown>; readonly timestamp: bigint }) => {
       // The same fault may pass several places that report it.
@@ -76,7 +76,7 @@ const deliver = (client: HttpClient.HttpClient, url: Redacted.Redacted, report: 
     Effect.retry(attempts),
     Effect.withTracerEnabled(false),
     Effect.asVoid,
-    Effect.catch((error) => Effect.logWarning("a report of an error could not be delivered", { why: error._tag, failures: report.failures.length }))
+    Effect.catch((error) => Effect.annotateLogs(Effect.logWarning("a report of an error could not be delivered"), { why: error._tag, failures: report.failures.length }))
   )
 
 /** A name and a password in the address go into a header: `fetch` takes no address that has them. */

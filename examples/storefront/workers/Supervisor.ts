@@ -56,7 +56,7 @@ const alive = (number: number, grace: Duration.Duration) => (started: (place: Pl
       if (end._tag === "Asked") return
       if (!everListened) return yield* new NoWorker({ code: end.code })
       waitMillis = performance.now() - begun > youngMillis ? 0 : Math.min(longestWaitMillis, Math.max(shortestWaitMillis, waitMillis * 2))
-      yield* Effect.logWarning(`worker ${number} has ended, and is started again`, { by: end.signal ?? end.code, afterMillis: waitMillis })
+      yield* Effect.annotateLogs(Effect.logWarning(`worker ${number} has ended, and is started again`), { by: end.signal ?? end.code, afterMillis: waitMillis })
       if ((yield* CancelScope.untilStopping(Effect.sleep(waitMillis)))._tag === "None") return
     }
   })
@@ -85,7 +85,7 @@ const life = (number: number, grace: Duration.Duration, listening: (place: Place
       // There may be no process at all: the system had no room for it.
       if (worker.process.pid === undefined) Deferred.doneUnsafe(exit, Effect.succeed({ _tag: "Died", code: null, signal: null }))
     })
-    yield* Effect.logInfo(`worker ${number} begins`, { pid: worker.process.pid })
+    yield* Effect.annotateLogs(Effect.logInfo(`worker ${number} begins`), { pid: worker.process.pid })
     return yield* Nursery.open((n) =>
       Effect.gen(function*() {
         yield* n.startSoon(Effect.flatMap(Deferred.await(listens), listening), { name: "listening", service: true })

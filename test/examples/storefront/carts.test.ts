@@ -70,7 +70,7 @@ for (const [name, server] of databases) {
       assert.deepStrictEqual((await ask(`/carts/${id}`)).body, { cart_id: id, state: "ordered", lines, total_cents: 3025 })
 
       await jobDone(confirmation_job)
-      const letters = shop.logs.filter(({ message }) => JSON.stringify(message).includes(`Your order ${order_id}"`))
+      const letters = shop.logs.filter(({ annotations }) => annotations["subject"] === `Your order ${order_id}`)
       assert.strictEqual(letters.length, 1)
       assert.match(await (await shop.fetch("/metrics")).text(), /^storefront_job_runs_total\{kind="order-confirmation",result="done"\} \d+$/m)
     })

@@ -93,10 +93,10 @@ for (const [name, server] of databases) {
       await workers.stop()
       assert.strictEqual(count(bench.logs, "ERROR", "given up"), 2)
       assert.include(bench.logs.map((line) => String(line.cause)).join("\n"), "a secret of the inside")
-      const waits = bench.logs.filter((line) => line.annotations["kind"] === "never").flatMap((line) => (line.message as ReadonlyArray<any>)[1]?.afterMillis ?? [])
+      const waits = bench.logs.filter((line) => line.annotations["kind"] === "never").flatMap(({ annotations }) => annotations["afterMillis"] as number ?? [])
       assert.strictEqual(waits.length, 2)
       // 20 and 40 milliseconds, each a quarter more or less.
-      assert.ok(waits[0] >= 15 && waits[0] <= 25 && waits[1] >= 30 && waits[1] <= 50)
+      assert.ok(waits[0]! >= 15 && waits[0]! <= 25 && waits[1]! >= 30 && waits[1]! <= 50)
     })
 
     it("gives a job up at once when trying again would not help", async () => {

@@ -12,7 +12,7 @@ const linesOf = (program: Started): ReadonlyArray<any> =>
 
 /** The processes of a worker, the last one last. */
 const pidsOf = (program: Started, worker: number): ReadonlyArray<number> =>
-  linesOf(program).filter(({ message }) => Array.isArray(message) && message[0] === `worker ${worker} begins`).map(({ message }) => message[1].pid)
+  linesOf(program).filter(({ message }) => message === `worker ${worker} begins`).map(({ annotations }) => annotations.pid)
 
 const lives = (pid: number): boolean => {
   try {
@@ -68,11 +68,11 @@ describe("two workers", { timeout: 90_000 }, () => {
     // Nobody who comes now is kept waiting for the dead.
     for (let i = 0; i < 50; i++) assert.strictEqual((await get(`${url}/time`, new http.Agent())).status, 200)
     const again = await eventually(() => pidsOf(shop, 1)[1], "another process")
-    const begins = linesOf(shop).find(({ message }) => Array.isArray(message) && message[1]?.pid === again)
+    const begins = linesOf(shop).find(({ annotations }) => annotations?.pid === again)
     assert.isBelow(Date.parse(begins.timestamp) - killedAt, 2000)
-    const line = linesOf(shop).find(({ message }) => Array.isArray(message) && message[0] === "worker 1 has ended, and is started again")
-    assert.strictEqual(line.message[1].by, "SIGKILL")
-    assert.isAtMost(line.message[1].afterMillis, 2000)
+    const line = linesOf(shop).find(({ message }) => message === "worker 1 has ended, and is started again")
+    assert.strictEqual(line.annotations.by, "SIGKILL")
+    assert.isAtMost(line.annotations.afterMillis, 2000)
     // The other one has not noticed: its answer comes, on the same connection, which goes on.
     assert.strictEqual((await slow).text, "That took a second.")
     const { requestId } = await get(`${url}/time`, agents.get(2)!)
