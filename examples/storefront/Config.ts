@@ -158,6 +158,8 @@ export const read = (
   env: Readonly<Record<string, string | undefined>> = { ...dotEnv(), ...process.env }
 ): Asked => {
   const record: Record<string, string> = {}
+  /** The settings that an option has given, by the option. */
+  const given = new Map<string, string>()
   for (const [name, value] of Object.entries(env)) if (value !== undefined && value !== "") record[name] = value
   try {
     const { values } = parseArgs({
@@ -167,7 +169,9 @@ export const read = (
     if (values.help === true) return { _tag: "Help" }
     for (const [option, name] of Object.entries(options)) {
       const value = values[option as keyof typeof options]
-      if (value !== undefined) record[name] = value
+      if (value === undefined) continue
+      record[name] = value
+      given.set(name, `--${option}`)
     }
   } catch (error) {
     return { _tag: "Mistake", why: `${(error as Error).message} (see --help)` }
@@ -177,7 +181,7 @@ export const read = (
       config.workers > 1 && Option.isNone(config.databaseUrl)
         ? { _tag: "Mistake", why: "more than one worker need DATABASE_URL: the embedded database belongs to one process (see --help)" }
         : { _tag: "Run", config },
-    onFailure: (error): Asked => ({ _tag: "Mistake", why: `${inOneLine(error, record)} (see --help)` })
+    onFailure: (error): Asked => ({ _tag: "Mistake", why: `${inOneLine(error, record, given)} (see --help)` })
   }))
 }
 
@@ -194,14 +198,15 @@ const secrets = new Set(["DATABASE_URL", "REDIS_URL", "ERROR_REPORT_URL", "OTEL_
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** `PORT: expected …, got "http"`. The value of a secret is not repeated. */
-const inOneLine = (error: Config.ConfigError, record: Readonly<Record<string, string>>): string => {
+/** `PORT: expected …, got "http"`, or `--port: …`. The value of a secret is not repeated. */
+const inOneLine = (error: Config.ConfigError, record: Readonly<Record<string, string>>, given: ReadonlyMap<string, string>): string => {
   if (!Schema.isSchemaError(error.cause)) return error.message
   const [issue] = formatIssues(error.cause.issue).issues
   const name = String(issue?.path?.[0] ?? "")
   const message = (issue?.message ?? "is not valid").replace(/^Expected/, "expected").replace("a valid Duration string", "a time such as \"5 seconds\"").replaceAll(/\s+/g, " ")
   if (name === "") return message
-  return secrets.has(name) || record[name] === undefined ? `${name}: ${message}` : `${name}: ${message}, got ${JSON.stringify(record[name])}`
+  const asked = given.get(name) ?? name
+  return secrets.has(name) || record[name] === undefined ? `${asked}: ${message}` : `${asked}: ${message}, got ${JSON.stringify(record[name])}`
 }
 
 const wrongUrl = (name: string, like: string): Effect.Effect<never, Config.ConfigError> =>

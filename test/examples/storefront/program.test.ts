@@ -148,9 +148,10 @@ describe("the configuration", () => {
 
   it("says in one line which value is wrong, and what it should be (HA39, S0-11d)", () => {
     const table: ReadonlyArray<readonly [ReadonlyArray<string>, Record<string, string>, RegExp]> = [
-      [["--port", "http"], {}, /^PORT: expected a whole number from 0 to 65535, got "http" \(see --help\)$/],
-      [["--port", "65536"], {}, /^PORT: expected a whole number from 0 to 65535, got "65536"/],
-      [["--port", "1.5"], {}, /^PORT: expected a whole number from 0 to 65535, got "1\.5"/],
+      [["--port", "http"], {}, /^--port: expected a whole number from 0 to 65535, got "http" \(see --help\)$/],
+      [["--port", "65536"], {}, /^--port: expected a whole number from 0 to 65535, got "65536"/],
+      [["--port", "1.5"], {}, /^--port: expected a whole number from 0 to 65535, got "1\.5"/],
+      [[], { PORT: "http" }, /^PORT: expected a whole number from 0 to 65535, got "http" \(see --help\)$/],
       [["--prot", "1"], {}, /'--prot'.*\(see --help\)$/],
       [["folder"], {}, /folder/],
       [[], { POOL_SIZE: "0" }, /^POOL_SIZE: expected a whole number from 1 to 100, got "0"/],
