@@ -39,7 +39,8 @@ export class SharedQuery {
           close()
           return query
         })
-        return flight.lead(restore(this.#limiter.withToken(begin)), close)
+        // Whoever asks in the same turn may join, such as all those whose owner has just gone.
+        return flight.lead(restore(Effect.andThen(Effect.yieldNow, this.#limiter.withToken(begin))), close)
       })
     )
   }

@@ -17,14 +17,26 @@ const counter = () => {
   return { counts, query }
 }
 
+/** Long enough for a query to begin, and too short for one to end. */
+const begun = Effect.sleep("1 millis")
+
 describe("SharedQuery.ask", () => {
   it("asks the database once for 100 who come at the same time", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       const { counts, query } = counter()
       const answers = yield* Tasks.gather(Array.from({ length: 100 }, () => shared.ask("key", query)))
-      // The first began when nobody else was there; all others are answered by the second.
-      assert.deepStrictEqual(answers, [1, ...Array(99).fill(2)])
+      assert.deepStrictEqual(answers, Array(100).fill(1))
+      assert.deepStrictEqual(counts, { begun: 1, cancelled: 0 })
+      assert.strictEqual(yield* Timeout.now, 10)
+    })))
+
+  it("asks once more for all who come while the query is under way", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      const { counts, query } = counter()
+      const answers = yield* Tasks.gather(Array.from({ length: 10 }, (_, i) => Effect.andThen(Effect.sleep(i), shared.ask("key", query))))
+      assert.deepStrictEqual(answers, [1, ...Array(9).fill(2)])
       assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
       assert.strictEqual(yield* Timeout.now, 20)
     })))
@@ -34,7 +46,8 @@ describe("SharedQuery.ask", () => {
       const shared = yield* open(1)
       let row = "old"
       const query = Effect.suspend(() => Effect.as(Effect.sleep("10 millis"), row))
-      const first = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const first = yield* Effect.forkChild(shared.ask("key", query))
+      yield* begun
       row = "new"
       assert.strictEqual(yield* shared.ask("key", query), "new")
       assert.strictEqual(yield* Fiber.join(first), "old")
@@ -54,8 +67,8 @@ describe("SharedQuery.ask", () => {
       const shared = yield* open(1)
       let count = 0
       const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.fail(++count)))
-      assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 2, 2, 2])
-      assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 3)
+      assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 1, 1, 1])
+      assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 2)
     })))
 
   it("tells a defect to all who wait, and asks again for the next", () =>
@@ -64,31 +77,31 @@ describe("SharedQuery.ask", () => {
       let count = 0
       const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.die(++count)))
       const defects = yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.catchDefect(shared.ask("key", query), Effect.succeed)))
-      assert.deepStrictEqual(defects, [1, 2, 2, 2])
-      assert.strictEqual(yield* Effect.catchDefect(shared.ask("key", query), Effect.succeed), 3)
+      assert.deepStrictEqual(defects, [1, 1, 1, 1])
+      assert.strictEqual(yield* Effect.catchDefect(shared.ask("key", query), Effect.succeed), 2)
     })))
 
   it("ends with the time limit of a client for that client alone, whosever query it is", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       const { counts, query } = counter()
-      const within = (limit: Duration.Input) => Effect.map(Timeout.moveOnAfter(shared.ask("key", query), limit), Option.getOrUndefined)
-      // The second query, from 10 ms on, belongs to the second client; the third one, from 15 ms on, to the fourth, and has begun when the fifth asks again.
-      const answers = yield* Tasks.gather([within("1 second"), within("15 millis"), within("12 millis"), within("1 second"), within("1 second")])
-      assert.deepStrictEqual(answers, [1, undefined, undefined, 3, 4])
-      assert.deepStrictEqual(counts, { begun: 4, cancelled: 1 })
-      assert.strictEqual(yield* Timeout.now, 35)
+      const within = (limit: Duration.Input, from: Duration.Input = "1 millis") =>
+        Effect.andThen(Effect.sleep(from), Effect.map(Timeout.moveOnAfter(shared.ask("key", query), limit), Option.getOrUndefined))
+      // The second query, from 10 ms on, belongs to the second client; the third one, from 15 ms on, to the fourth, and the fifth has joined.
+      const answers = yield* Tasks.gather([within("1 second", 0), within("14 millis"), within("11 millis"), within("1 second"), within("1 second")])
+      assert.deepStrictEqual(answers, [1, undefined, undefined, 3, 3])
+      assert.deepStrictEqual(counts, { begun: 3, cancelled: 1 })
+      assert.strictEqual(yield* Timeout.now, 25)
     })))
 
   it("lets the next of those who wait take over when a client goes away before its query begins", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       const { counts, query } = counter()
-      const [busy, owner, follower] = [
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
-      ]
+      const busy = yield* Effect.forkChild(shared.ask("key", query))
+      yield* begun
+      const owner = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const follower = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
       yield* Fiber.interrupt(owner)
       assert.deepStrictEqual([yield* Fiber.join(busy), yield* Fiber.join(follower)], [1, 2])
       assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
@@ -98,16 +111,15 @@ describe("SharedQuery.ask", () => {
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       const { counts, query } = counter()
-      const [busy, owner, follower] = [
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }),
-        yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
-      ]
+      const busy = yield* Effect.forkChild(shared.ask("key", query))
+      yield* begun
+      const owner = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const follower = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
       yield* Fiber.join(busy)
       yield* Effect.sleep("5 millis")
       assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
       yield* Fiber.interrupt(owner)
-      assert.deepStrictEqual(counts, { begun: 3, cancelled: 1 })
+      assert.deepStrictEqual(counts, { begun: 2, cancelled: 1 })
       assert.strictEqual(yield* Fiber.join(follower), 3)
     })))
 
@@ -115,7 +127,8 @@ describe("SharedQuery.ask", () => {
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       const { counts, query } = counter()
-      const busy = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const busy = yield* Effect.forkChild(shared.ask("key", query))
+      yield* begun
       yield* Fiber.interrupt(yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true }))
       yield* Fiber.join(busy)
       yield* Effect.sleep("100 millis")
