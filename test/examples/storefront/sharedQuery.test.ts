@@ -20,6 +20,17 @@ const counter = () => {
 /** Long enough for a query to begin, and too short for one to end. */
 const begun = Effect.sleep("1 millis")
 
+/** A query is under way; the next one belongs to `owner`, and `follower` waits for it, too. */
+const oneBusyTwoWaiting = Effect.gen(function*() {
+  const shared = yield* open(1)
+  const { counts, query } = counter()
+  const busy = yield* Effect.forkChild(shared.ask("key", query))
+  yield* begun
+  const owner = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+  const follower = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+  return { busy, counts, follower, owner }
+})
+
 describe("SharedQuery.ask", () => {
   it("asks the database once for 100 who come at the same time", () =>
     VirtualClock.run(Effect.gen(function*() {
@@ -96,12 +107,7 @@ describe("SharedQuery.ask", () => {
 
   it("lets the next of those who wait take over when a client goes away before its query begins", () =>
     VirtualClock.run(Effect.gen(function*() {
-      const shared = yield* open(1)
-      const { counts, query } = counter()
-      const busy = yield* Effect.forkChild(shared.ask("key", query))
-      yield* begun
-      const owner = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
-      const follower = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const { busy, counts, follower, owner } = yield* oneBusyTwoWaiting
       yield* Fiber.interrupt(owner)
       assert.deepStrictEqual([yield* Fiber.join(busy), yield* Fiber.join(follower)], [1, 2])
       assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
@@ -109,12 +115,7 @@ describe("SharedQuery.ask", () => {
 
   it("cancels the query of a client that goes away, and the next of those who wait asks anew", () =>
     VirtualClock.run(Effect.gen(function*() {
-      const shared = yield* open(1)
-      const { counts, query } = counter()
-      const busy = yield* Effect.forkChild(shared.ask("key", query))
-      yield* begun
-      const owner = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
-      const follower = yield* Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const { busy, counts, follower, owner } = yield* oneBusyTwoWaiting
       yield* Fiber.join(busy)
       yield* Effect.sleep("5 millis")
       assert.deepStrictEqual(counts, { begun: 2, cancelled: 0 })
