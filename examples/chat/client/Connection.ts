@@ -3,9 +3,10 @@
  * tried for too long.
  */
 import { Effect, Option, Random } from "effect"
-import { type Errors, Nursery, Tasks, Timeout } from "effect-nursery"
+import { Nursery, Tasks, Timeout } from "effect-nursery"
 import { type ByteStream, Framing, Tcp } from "effect-nursery/net"
 import { delayMillis } from "./Backoff.ts"
+import { inFewWords } from "./Reason.ts"
 import type { Talk } from "./Talk.ts"
 
 export interface Place {
@@ -60,7 +61,7 @@ export const stay = (talk: Talk, place: Place, giveUpMillis: number): Effect.Eff
       if (session.wasLive) [attempt, lostAt] = [0, now]
       const delay = delayMillis(attempt++, yield* Random.next)
       if (now + delay > lostAt + giveUpMillis) return { _tag: "Lost", why: session.why }
-      yield* talk.setStatus(`no connection, trying again (${session.why})`)
+      yield* talk.setStatus(`no connection: ${session.brief}, trying again`)
       yield* Effect.sleep(delay)
     }
   })
@@ -68,6 +69,8 @@ export const stay = (talk: Talk, place: Place, giveUpMillis: number): Effect.Eff
 
 interface Session {
   readonly why: string
+  /** The same in few words. */
+  readonly brief: string
   /** Whether we were let in. */
   readonly wasLive: boolean
 }
@@ -89,7 +92,9 @@ const connectAndTalk = (talk: Talk, { host, port }: Place): Effect.Effect<Sessio
           yield* Tasks.firstCompleted([read(talk, stream), Effect.as(useless, "useless")])
           const { phase } = conversation
           wasLive = phase._tag === "Live"
-          return phase._tag === "Useless" ? phase.why : "the server has closed the connection"
+          return phase._tag === "Useless"
+            ? { why: phase.why, brief: phase.why }
+            : { why: "the server has closed the connection", brief: "closed by the server" }
         }),
       { name: "connection" }
     )
@@ -98,14 +103,12 @@ const connectAndTalk = (talk: Talk, { host, port }: Place): Effect.Effect<Sessio
     Effect.scoped,
     Effect.catch((error) => Effect.sync(() => {
       wasLive = conversation.phase._tag === "Live"
-      return reasonOf(error)
+      return { why: error.message, brief: inFewWords(error) }
     })),
     Effect.tap(() => talk.react(() => conversation.lost())),
-    Effect.map((why) => ({ why, wasLive }))
+    Effect.map((reason) => ({ ...reason, wasLive }))
   )
 }
-
-const reasonOf = (error: Errors.Broken | Errors.Busy | Errors.Closed | Errors.TooSlow): string => error.message
 
 /** Tells the conversation each line, until there are no more. */
 const read = (talk: Talk, stream: Tcp.TcpStream) =>

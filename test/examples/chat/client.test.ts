@@ -1,9 +1,11 @@
+import { Errors } from "effect-nursery"
 import { assert, describe, it } from "vitest"
 import { delayMillis } from "../../../examples/chat/client/Backoff.ts"
 import { Conversation, type Reaction } from "../../../examples/chat/client/Conversation.ts"
 import * as Heard from "../../../examples/chat/client/Heard.ts"
 import { inPipe, notesOf, onScreen } from "../../../examples/chat/client/Look.ts"
 import { parse } from "../../../examples/chat/client/Options.ts"
+import { inFewWords } from "../../../examples/chat/client/Reason.ts"
 import { textOf } from "../../../examples/terminal/Line.ts"
 
 const all: Heard.Granted = new Set(["ack", "resume", "history"])
@@ -48,6 +50,25 @@ describe("chat/client/Backoff", () => {
     assert.deepStrictEqual([0, 1, 2, 3].map((attempt) => delayMillis(attempt, 1)), [200, 400, 800, 1600])
     assert.deepStrictEqual([0, 1].map((attempt) => delayMillis(attempt, 0)), [100, 200])
     assert.strictEqual(delayMillis(1_000, 1), 10_000)
+  })
+})
+
+describe("chat/client/Reason", () => {
+  const broken = (cause?: unknown) => new Errors.Broken({ what: "tcp 127.0.0.1:8000", cause })
+  const system = (code: string) => Object.assign(new Error(`connect ${code} 127.0.0.1:8000`), { code })
+
+  it("says in few words what the system has said", () => {
+    for (const [cause, words] of [
+      [system("ECONNREFUSED"), "refused"],
+      [system("ECONNRESET"), "reset"],
+      [system("ENOTFOUND"), "no such host"],
+      [system("EMFILE"), "EMFILE"],
+      // Where a name has several addresses, each has its own reason.
+      [new AggregateError([system("ECONNREFUSED"), system("ECONNREFUSED")], "each with its words"), "refused"],
+      [new AggregateError([system("ECONNREFUSED"), system("ENETUNREACH")], "each with its words"), "refused, no network"],
+      [new Error("words"), "broken"],
+      [undefined, "broken"]
+    ] as const) assert.strictEqual(inFewWords(broken(cause)), words)
   })
 })
 

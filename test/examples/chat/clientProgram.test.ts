@@ -150,6 +150,14 @@ describe.skipIf(!terminalWorks)("examples/chat/client.ts on a terminal", { timeo
     await again.stop()
   })
 
+  it("says in a window of 60 columns why there is no connection (bug: the reason was cut off)", async () => {
+    const { pty, server } = await joined([], { rows: 8, columns: 60 })
+    await server.stop()
+    await pty.until(({ lines }) => lines.at(-2) === "no connection: refused, trying again")
+    pty.type("\u0003")
+    await isRestored(pty, 130)
+  })
+
   it("asks for another name when the server refuses the first", async () => {
     const server = await ScriptedServer.listen()
     const pty = await onScreen(server.port, ["--name", "bob"])
