@@ -255,7 +255,7 @@ export class Conversation {
       this.outbox = Outbox.sent(this.outbox, entry.id, now)
       if (this.hasAcks) return
       // Nobody answers. Words come back when they have arrived; of commands nothing is known.
-      if (Outbox.echoOf(entry.text) === undefined) this.outbox = Outbox.removed(this.outbox, entry.id)
+      if (Outbox.isCommand(entry.text)) this.outbox = Outbox.removed(this.outbox, entry.id)
       else this.outbox = Outbox.accepted(this.outbox, entry.id, now)
     }
   }
@@ -278,8 +278,8 @@ export class Conversation {
   /** Whether these are words of ours that come back. They have arrived then. */
   private isEcho(line: string): boolean {
     const said = Heard.said(line)
-    const isOurs = said !== undefined && !said.isPrivate && said.from === this.name
-    const entry = isOurs ? Outbox.echoed(this.outbox, said.text) : undefined
+    if (said === undefined || said.manner === "Whispered" || said.from !== this.name) return false
+    const entry = Outbox.echoed(this.outbox, { manner: said.manner, text: said.text })
     if (entry !== undefined) this.outbox = Outbox.heard(this.outbox, entry.id)
     return entry !== undefined
   }
@@ -322,8 +322,9 @@ export class Conversation {
 
   private sayOurselves(entry: Outbox.Entry): void {
     this.outbox = Outbox.removed(this.outbox, entry.id)
-    const text = entry.text.startsWith("//") ? entry.text.slice(1) : entry.text
-    this.show.push({ _tag: "Chat", at: undefined, line: `${this.name}: ${text}`, delivered: this.hasAcks })
+    const { manner, text } = Outbox.wordsOf(entry.text)!
+    const line = manner === "Acted" ? `* ${this.name} ${text}` : `${this.name}: ${text}`
+    this.show.push({ _tag: "Chat", at: undefined, line, delivered: this.hasAcks })
   }
 
   /** The end: what was not delivered has failed. */

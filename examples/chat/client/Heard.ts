@@ -61,13 +61,16 @@ export const read = (line: string, granted: Granted): Heard => {
 /** Who says what. A name has no spaces and does not end in a colon, so a notice is never taken for words, nor words for a notice. */
 export interface Said {
   readonly from: string
-  readonly isPrivate: boolean
+  /** `Acted` is what `/me` makes. */
+  readonly manner: "Said" | "Acted" | "Whispered"
   readonly text: string
 }
 
 export const said = (line: string): Said | undefined => {
+  const [, actor, deed] = /^\* (\S+) (.*)$/su.exec(line) ?? []
+  if (actor !== undefined) return { from: actor, manner: "Acted", text: deed! }
   const [, from, whispers, text] = /^(\S+)( \(private\))?: (.*)$/su.exec(line) ?? []
-  return from === undefined ? undefined : { from, isPrivate: whispers !== undefined, text: text! }
+  return from === undefined ? undefined : { from, manner: whispers === undefined ? "Said" : "Whispered", text: text! }
 }
 
 /** The new name of somebody, if a notice tells one. */

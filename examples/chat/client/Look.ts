@@ -27,7 +27,8 @@ const chatLine = (text: string, own: string): Line => {
   const words = said(text)
   if (words === undefined) return line(text, "dim")
   const name = { text: words.from, style: words.from === own ? "green" as const : styleOf(words.from) }
-  return [name, ...words.isPrivate ? [{ text: " (private)", style: "dim" as const }] : [], { text: `: ${words.text}` }]
+  if (words.manner === "Acted") return [{ text: "* " }, name, { text: ` ${words.text}` }]
+  return [name, ...words.manner === "Whispered" ? [{ text: " (private)", style: "dim" as const }] : [], { text: `: ${words.text}` }]
 }
 
 /** The beginning of a message says which one it was. */

@@ -37,10 +37,10 @@ const change = (outbox: Outbox, id: string, f: (entry: Entry) => Entry | undefin
 export const sent = (outbox: Outbox, id: string, now: number): Outbox =>
   change(outbox, id, ({ said, since, text }) => ({ _tag: "Sent", id, text, since, sentAt: now, said }))
 
-/** A command says nothing, or not what was typed; and what was said back is done with. Only words are still waited for. */
+/** Most commands say nothing, and what was said back is done with. Only words are still waited for. */
 export const accepted = (outbox: Outbox, id: string, now: number): Outbox =>
   change(outbox, id, ({ said, since, text }) =>
-    said || echoOf(text) === undefined ? undefined : { _tag: "Accepted", id, text, since, acceptedAt: now, said: false })
+    said || wordsOf(text) === undefined ? undefined : { _tag: "Accepted", id, text, since, acceptedAt: now, said: false })
 
 export const removed = (outbox: Outbox, id: string): Outbox => outbox.filter((entry) => entry.id !== id)
 
@@ -52,22 +52,33 @@ export const postponed = (outbox: Outbox, id: string, until: number): Outbox =>
 export const requeued = (outbox: Outbox): Outbox =>
   outbox.map((entry): Entry => entry._tag === "Sent" ? { ...entry, _tag: "Waiting", notBefore: entry.since } : entry)
 
-/** What the server says to everybody when we say this; a command it does not repeat. */
-export const echoOf = (text: string): string | undefined => {
-  if (!text.startsWith("/")) return comparable(text)
-  return text.startsWith("//") ? comparable(text.slice(1)) : undefined
+export interface Words {
+  readonly manner: "Said" | "Acted"
+  readonly text: string
 }
+
+/** What the server says to everybody when this is entered. Of all commands it repeats only `/me`. */
+export const wordsOf = (entered: string): Words | undefined => {
+  if (!isCommand(entered)) return { manner: "Said", text: entered.startsWith("//") ? entered.slice(1) : entered }
+  const [, deed] = /^\/me (.*\S)/su.exec(entered) ?? []
+  return deed === undefined ? undefined : { manner: "Acted", text: deed.trim() }
+}
+
+export const isCommand = (entered: string): boolean => entered.startsWith("/") && !entered.startsWith("//")
 
 // Servers show control characters as pictures, or replace them.
 // oxlint-disable-next-line no-control-regex
 const comparable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u2400-\u2421\ufffd]/gu, "?").normalize("NFC").trim()
 
 /** The oldest entry that these words of the server can be. */
-export const echoed = (outbox: Outbox, text: string): Entry | undefined => {
-  const words = comparable(text)
-  return outbox.find((entry) => !entry.said && entry._tag !== "Waiting" && echoOf(entry.text) === words)
+export const echoed = (outbox: Outbox, words: Words): Entry | undefined => {
+  const isIt = (entry: Entry): boolean => {
+    const own = wordsOf(entry.text)
+    return !entry.said && own?.manner === words.manner && comparable(own.text) === comparable(words.text)
+  }
+  return outbox.find((entry) => entry._tag !== "Waiting" && isIt(entry))
     // It came before the answer, and then the connection was lost.
-    ?? outbox.find((entry) => !entry.said && echoOf(entry.text) === words)
+    ?? outbox.find(isIt)
 }
 
 /** These words were said back. If the answer has come too, nothing is left to wait for. */

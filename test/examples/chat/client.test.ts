@@ -36,9 +36,10 @@ describe("chat/client/Heard", () => {
   })
 
   it("tells words from notices (M10)", () => {
-    assert.deepStrictEqual(Heard.said("eve: bob has left the chat"), { from: "eve", isPrivate: false, text: "bob has left the chat" })
-    assert.deepStrictEqual(Heard.said("eve (private): x: y"), { from: "eve", isPrivate: true, text: "x: y" })
-    assert.deepStrictEqual(Heard.said("a:b: c"), { from: "a:b", isPrivate: false, text: "c" })
+    assert.deepStrictEqual(Heard.said("eve: bob has left the chat"), { from: "eve", manner: "Said", text: "bob has left the chat" })
+    assert.deepStrictEqual(Heard.said("eve (private): x: y"), { from: "eve", manner: "Whispered", text: "x: y" })
+    assert.deepStrictEqual(Heard.said("a:b: c"), { from: "a:b", manner: "Said", text: "c" })
+    assert.deepStrictEqual(Heard.said("* eve says: bob has left the chat"), { from: "eve", manner: "Acted", text: "says: bob has left the chat" })
     assert.isUndefined(Heard.said("bob has left the chat"))
     assert.isUndefined(Heard.renamed("eve: bob is now known as root"))
     assert.deepStrictEqual(Heard.renamed("bob is now known as rob"), { old: "bob", name: "rob" })
@@ -238,6 +239,18 @@ describe("chat/client/Conversation", () => {
     assert.deepStrictEqual(story.pending, ["… //not a command"])
     assert.deepStrictEqual(story.hears("SEQ 2 alice: /not a command", "ACK m-2").take().shown, ["alice: /not a command ✓"])
     assert.deepStrictEqual(story.pending, [])
+  })
+
+  it("shows what we do as delivered when it comes back (bug: lines of /me never had their ✓)", () => {
+    const story = live().types("/me  waves ").hears("ACK m-1")
+    assert.deepStrictEqual(story.pending, ["… /me  waves "])
+    // Whoever says the same does not do it.
+    assert.deepStrictEqual(story.hears("SEQ 2 alice: waves", "SEQ 3 * bob waves").take().shown, ["alice: waves", "* bob waves"])
+    assert.deepStrictEqual(story.hears("SEQ 4 * alice waves").take().shown, ["* alice waves ✓"])
+    assert.lengthOf(story.conversation.outbox, 0)
+    // A server may be told not to say it back; and who does nothing waits for nothing.
+    assert.deepStrictEqual(story.types("/me bows").hears("ACK m-2").passes(2_000).take().shown, ["* alice bows ✓"])
+    assert.deepStrictEqual(story.types("/me").hears("ACK m-3").pending, [])
   })
 
   it("does not take the words of others for ours, nor private ones", () => {
