@@ -17,8 +17,11 @@ export class Flight<A, E> {
     })
   }
 
-  /** Waits for it. When the one who makes it goes away, whoever waits does `again`, and may have to make it. */
-  follow<R>(again: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(Deferred.await(this.#landed), Option.match({ onNone: again, onSome: (exit): Effect.Effect<A, E, R> => exit }))
+  /**
+   * Waits for it. When the one who makes it goes away, whoever waits does `again`, and may have to make it; so, too, when it
+   * ends in a way that is not `accepted`.
+   */
+  follow<R>(again: () => Effect.Effect<A, E, R>, accepted: (exit: Exit.Exit<A, E>) => boolean = () => true): Effect.Effect<A, E, R> {
+    return Effect.flatMap(Deferred.await(this.#landed), (landed): Effect.Effect<A, E, R> => Option.isSome(landed) && accepted(landed.value) ? landed.value : again())
   }
 }

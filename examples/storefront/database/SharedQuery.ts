@@ -6,11 +6,14 @@
  * may have been changed since, by the very client that asks now. Those who come while queries are under way wait together
  * for the next one.
  *
+ * A failure may be that of one connection. So it is told to the one whose query it was; the others ask once more together,
+ * and a second failure is told to all of them.
+ *
  * A query belongs to one of those who wait for it, with its trace and the lines that it logs. When that one's client goes
  * away, or its time is over, the query is cancelled, and the next of them asks anew. Not for queries in a transaction: the
  * others would read what was never committed.
  */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import type { CapacityLimiter } from "effect-nursery"
 import { Flight } from "../Flight.ts"
 
@@ -26,10 +29,14 @@ export class SharedQuery {
 
   /** The answer of a query. What has the same key must be the same query. */
   ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return this.#ask(key, query, false)
+  }
+
+  #ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>, isSecond: boolean): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
         const boarding = this.#boarding.get(key)
-        if (boarding !== undefined) return restore(boarding.follow(() => this.ask(key, query)))
+        if (boarding !== undefined) return restore(boarding.follow(() => this.#ask(key, query, true), (exit) => isSecond || Exit.isSuccess(exit)))
         const flight = new Flight<A, E>()
         this.#boarding.set(key, flight)
         const close = () => {

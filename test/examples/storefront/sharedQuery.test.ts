@@ -73,23 +73,23 @@ describe("SharedQuery.ask", () => {
       assert.strictEqual(yield* Timeout.now, 20)
     })))
 
-  it("tells a failure to all who wait, and asks again for the next", () =>
+  it("tells a failure to the one whose query it is; the others ask once more, and a second one is told to all", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       let count = 0
       const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.fail(++count)))
-      assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 1, 1, 1])
-      assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 2)
+      assert.deepStrictEqual(yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.flip(shared.ask("key", query)))), [1, 2, 2, 2])
+      assert.strictEqual(yield* Effect.flip(shared.ask("key", query)), 3)
     })))
 
-  it("tells a defect to all who wait, and asks again for the next", () =>
+  it("treats a defect as a failure", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
       let count = 0
       const query = Effect.andThen(Effect.sleep("1 millis"), Effect.suspend(() => Effect.die(++count)))
       const defects = yield* Tasks.gather(Array.from({ length: 4 }, () => Effect.catchDefect(shared.ask("key", query), Effect.succeed)))
-      assert.deepStrictEqual(defects, [1, 1, 1, 1])
-      assert.strictEqual(yield* Effect.catchDefect(shared.ask("key", query), Effect.succeed), 2)
+      assert.deepStrictEqual(defects, [1, 2, 2, 2])
+      assert.strictEqual(yield* Effect.catchDefect(shared.ask("key", query), Effect.succeed), 3)
     })))
 
   it("ends with the time limit of a client for that client alone, whosever query it is", () =>
