@@ -17,7 +17,7 @@ export type Ending =
 
 export interface Result {
   readonly ending: Ending
-  /** Whether something that the user has said was not delivered. */
+  /** Whether a message of the user was not delivered. */
   readonly anyFailed: boolean
 }
 

@@ -19,7 +19,7 @@ export type Shown =
   | { readonly _tag: "Chat"; readonly at: number | undefined; readonly line: string; readonly delivered: boolean }
   | { readonly _tag: "Reply"; readonly text: string }
   | { readonly _tag: "Problem"; readonly text: string }
-  /** A message of ours that will not be delivered. */
+  /** What was entered and will not be delivered. */
   | { readonly _tag: "Failed"; readonly text: string; readonly why: string }
 
 export interface Reaction {
@@ -67,7 +67,7 @@ export class Conversation {
   outbox: Outbox.Outbox = Outbox.empty
   /** Whether the server has ever let us in. */
   everLive = false
-  /** Whether something that the user has said was not delivered. */
+  /** Whether a message of the user was not delivered. */
   anyFailed = false
   /** The server speaks the plain protocol only. */
   isPlain = false
@@ -294,7 +294,12 @@ export class Conversation {
     const entry = this.outbox.find((entry) => entry.id === id)
     if (entry === undefined) return
     if (passingReasons.has(reason)) this.outbox = Outbox.postponed(this.outbox, id, now + againMillis)
-    else this.fail(entry, text === "" ? reason : text)
+    else if (Outbox.isMessage(entry.text)) this.fail(entry, text === "" ? reason : text)
+    else {
+      // Nothing is lost with a command that was mistyped.
+      this.outbox = Outbox.removed(this.outbox, id)
+      this.show.push({ _tag: "Problem", text: text === "" ? reason : text })
+    }
     this.flush(now)
   }
 
@@ -316,7 +321,7 @@ export class Conversation {
     this.outbox = Outbox.removed(this.outbox, entry.id)
     // It was said: only the answer is missing.
     if (entry.said) return
-    this.anyFailed = true
+    if (Outbox.isMessage(entry.text)) this.anyFailed = true
     this.show.push({ _tag: "Failed", text: entry.text, why })
   }
 

@@ -66,6 +66,9 @@ export const wordsOf = (entered: string): Words | undefined => {
 
 export const isCommand = (entered: string): boolean => entered.startsWith("/") && !entered.startsWith("//")
 
+/** Whether somebody is to read it. Other commands ask or change something, and are no messages. */
+export const isMessage = (entered: string): boolean => wordsOf(entered) !== undefined || /^\/msg +\S+ +\S/u.test(entered)
+
 // Servers show control characters as pictures, or replace them.
 // oxlint-disable-next-line no-control-regex
 const comparable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u2400-\u2421\ufffd]/gu, "?").normalize("NFC").trim()

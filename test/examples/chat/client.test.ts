@@ -205,6 +205,21 @@ describe("chat/client/Conversation", () => {
     assert.isTrue(story.conversation.anyFailed)
   })
 
+  it("takes a command that is refused for no lost message (bug: a mistyped one made the program end with 1)", () => {
+    const story = live().types("/wat", "/nick bob", "/me", "/msg bob").hears("NAK m-1 unknown-command there is no /wat", "NAK m-2 name-taken", "NAK m-3 protocol say /me TEXT", "NAK m-4 protocol say /msg NAME TEXT")
+    assert.deepStrictEqual(story.take().shown, ["!! there is no /wat", "!! name-taken", "!! say /me TEXT", "!! say /msg NAME TEXT"])
+    assert.deepStrictEqual(story.types("/who").over().take().shown, ["✗ not delivered: /who (the conversation is over)"])
+    assert.isFalse(story.conversation.anyFailed)
+    for (const message of ["hi", "//hi", "/me waves", "/msg bob hi"]) {
+      const refused = live().types(message).hears("NAK m-1 no-such-user nobody is called bob")
+      assert.deepStrictEqual(refused.take().shown, [`✗ not delivered: ${message} (nobody is called bob)`])
+      assert.isTrue(refused.conversation.anyFailed)
+      const unanswered = live().types(message)
+      unanswered.over()
+      assert.isTrue(unanswered.conversation.anyFailed)
+    }
+  })
+
   it("says again later what was refused for now, and keeps the order", () => {
     const story = live().types("x", "y").hears("NAK m-1 flood not so fast")
     assert.deepStrictEqual(story.take().sent, ["MSG m-1 x"])

@@ -243,6 +243,21 @@ describe("examples/chat/client.ts in a pipe", { timeout: 60_000 }, () => {
     await server.stop()
   })
 
+  it("ends with 0 when a command was refused, and with 1 when a message was", async () => {
+    const server = await ScriptedServer.listen()
+    for (const [input, code, says] of [["/wat", 0, "it makes no sense\n"], ["/msg rob hi", 1, "not delivered: /msg rob hi (it makes no sense)\n"]] as const) {
+      const client = inPipe(server.port, `${input}\n`, ["--name", "bob"])
+      const guest = await (await server.guest).welcome("bob")
+      const id = (await guest.hears(/^MSG /)).split(" ")[1]!
+      guest.say(`NAK ${id} refused it makes no sense\n`)
+      await guest.hears("/quit")
+      guest.socket.end()
+      const ended = await client
+      assert.deepStrictEqual([ended.code, ended.stderr], [code, says])
+    }
+    await server.stop()
+  })
+
   it("speaks with a server that has never heard of CAPS (B29)", async () => {
     const server = await ScriptedServer.listen()
     const client = inPipe(server.port, "hi\n", ["--name", "bob"])
