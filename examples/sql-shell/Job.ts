@@ -40,10 +40,12 @@ const resultLines = ({ command, fields, rowCount, rows }: PgConnection.Result, m
 export interface Job {
   readonly number: number
   readonly sql: string
+  /** What the user has entered: the SQL, or a command that stands for it. */
+  readonly entered: string
 }
 
 /** How a job is called in the task tree and above the input. */
-export const titleOf = ({ number, sql }: Job): string => `#${number} ${sql.replace(/\s+/g, " ").trim()}`
+export const titleOf = ({ entered, number }: Job): string => `#${number} ${entered.replace(/\s+/g, " ").trim()}`
 
 /**
  * Runs a job. Its value says whether all went well; errors of the database are printed. When it is cancelled, PostgreSQL is

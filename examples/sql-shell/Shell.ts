@@ -90,7 +90,7 @@ class Shell {
         return this.running.has(number) ? this.cancel([number]) : this.refuse(`\\cancel takes the number of something that runs, got ${JSON.stringify(argument)}`)
       }
       case "\\dt":
-        return this.start(tables)
+        return this.start(tables, command)
       default:
         if (command.startsWith("\\")) return this.refuse(`there is no ${command}; \\help tells what there is`)
         return statementsOf(text).length === 0 ? Effect.void : this.start(text)
@@ -103,10 +103,10 @@ class Shell {
   }
 
   /** Runs SQL as a task of its own; from a pipe one after the other, so that what comes out has an order. */
-  private start(sql: string): Effect.Effect<void, never, SqlClient.SqlClient> {
+  private start(sql: string, entered = sql): Effect.Effect<void, never, SqlClient.SqlClient> {
     const self = this
     return Effect.gen(function*() {
-      const job = { number: ++self.jobs, sql }
+      const job = { number: ++self.jobs, sql, entered }
       self.running.set(job.number, { job, since: yield* Timeout.now })
       const all = Job.run(job, self.terminal).pipe(
         Effect.tap((isWell) => Effect.sync(() => void (self.allWell &&= isWell))),

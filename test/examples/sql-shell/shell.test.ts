@@ -102,6 +102,18 @@ describe.skipIf(!terminalWorks || !databaseWorks)("examples/sql-shell/main.ts on
     assert.strictEqual((await pty.left).code, 0)
   })
 
+  it("calls what \\dt does by that name (bug: all of its SQL was its title)", async () => {
+    const pty = await open()
+    pty.type("\\dt\r")
+    await pty.shows("schema │ name")
+    await pty.until(({ text }) => /\d+ rows?, \d+ ms/.test(text))
+    const lines = [...pty.screen.scrollback, ...pty.screen.lines]
+    assert.include(lines, "#1 \\dt")
+    assert.notInclude(lines.join("\n"), "information_schema")
+    pty.type("\u0004")
+    assert.strictEqual((await pty.left).code, 0)
+  })
+
   it("tells an error in one line, and goes on", async () => {
     const pty = await open()
     pty.type("selec 1\r")
