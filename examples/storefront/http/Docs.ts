@@ -11,9 +11,16 @@ import { HttpApiScalar, HttpApiSwagger } from "effect/http-api"
 import * as crypto from "node:crypto"
 import { Api } from "../Api.ts"
 
+/**
+ * Without this Scalar's page would ask its makers for fonts, and have buttons that hand the contract to them: to share it,
+ * to make SDKs of it, to open it in their client. What is left is the line that says who made the page. The last two settings are
+ * known to Scalar, though not to the types of Effect.
+ */
+const stayHere = { withDefaultFonts: false, hideClientButton: true, showDeveloperTools: "never" } satisfies HttpApiScalar.ScalarConfig & Record<string, unknown>
+
 export const Docs = HttpRouter.use(Effect.fnUntraced(function*(router) {
   yield* router.add("GET", "/docs", yield* pageOf(HttpApiSwagger.layer(Api)))
-  yield* router.add("GET", "/redoc", yield* pageOf(HttpApiScalar.layer(Api)))
+  yield* router.add("GET", "/redoc", yield* pageOf(HttpApiScalar.layer(Api, { scalar: stayHere })))
 }))
 
 /** The page of one of Effect's layers, made when it is first asked for: they are megabytes, and few ask. */

@@ -182,6 +182,17 @@ describe("the contract", { timeout: 120_000 }, () => {
     })
   }
 
+  it("is shown at /redoc without buttons that hand it to somebody else; outside of the script of Scalar no other host is named", async () => {
+    const page = await (await shop.fetch("/redoc")).text()
+    const [scalar, start] = [...page.matchAll(/<script[^>]*>([^]*?)<\/script>/g)].map(([, script]) => script!)
+    for (const setting of ["\"withDefaultFonts\":false", "\"hideClientButton\":true", "\"showDeveloperTools\":\"never\""]) assert.include(start, setting)
+    // Those are settings that this Scalar knows.
+    for (const name of ["withDefaultFonts", "hideClientButton", "showDeveloperTools"]) assert.include(scalar, name)
+    const ours = page.split(scalar!).join("")
+    assert.include(ours, start!)
+    assert.notMatch(ours, /\bhttps?:|["'(]\/\//)
+  })
+
   it("gives a name that is a script back as what it is: text in JSON, which no browser runs (H12)", async () => {
     const name = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
     const made = await shop.fetch("/product", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ product_name: name, brand_id: 1 }) })
