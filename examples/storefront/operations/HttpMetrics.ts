@@ -20,7 +20,7 @@ const seconds = Metric.histogram("http_request_duration_seconds", {
 
 const inFlight = Metric.gauge("http_requests_in_flight", { description: "Requests that have begun and are not over" })
 
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 /** What fits no route. */
 const noRoute = "(none)"
@@ -32,8 +32,8 @@ interface Series {
 
 export class HttpMetrics {
   readonly #context: Context.Context<never>
-  /** The metrics of each route, by status and method, so that a request only looks them up, and no text is made for it. */
-  readonly #routes = new Map<string, Map<number, Series>>()
+  /** The metrics of each combination of labels, so that a request only looks them up. */
+  readonly #series = new Map<string, Series>()
 
   /** With the registry of the context. */
   constructor(context: Context.Context<never>) {
@@ -41,7 +41,9 @@ export class HttpMetrics {
   }
 
   readonly count = (answer: Answer): void => {
-    const { count, duration } = this.#seriesOf(answer.route ?? noRoute, methods.indexOf(answer.req.method!), statusOf(answer))
+    const given = answer.req.method!
+    const method = methods.has(given) ? given : "other"
+    const { count, duration } = this.#seriesOf(method, answer.route ?? noRoute, statusOf(answer))
     count.updateUnsafe(1, this.#context)
     duration.updateUnsafe(answer.elapsedMillis / 1000, this.#context)
   }
@@ -51,18 +53,16 @@ export class HttpMetrics {
     Metric.registerUnsafe(inFlight, this.#context, hookOf(() => requests.inFlight))
   }
 
-  #seriesOf(route: string, methodIndex: number, status: number): Series {
-    const ofRoute = this.#routes.get(route) ?? new Map<number, Series>()
-    if (ofRoute.size === 0) this.#routes.set(route, ofRoute)
-    const key = (methodIndex + 1) * 1000 + status
-    const known = ofRoute.get(key)
-    if (known !== undefined) return known
-    const method = methods[methodIndex] ?? "other"
-    const series = {
-      count: Metric.withAttributes(total, { method, route, status: String(status) }),
-      duration: Metric.withAttributes(seconds, { method, route })
+  #seriesOf(method: string, route: string, status: number): Series {
+    const key = `${method} ${status} ${route}`
+    let series = this.#series.get(key)
+    if (series === undefined) {
+      series = {
+        count: Metric.withAttributes(total, { method, route, status: String(status) }),
+        duration: Metric.withAttributes(seconds, { method, route })
+      }
+      this.#series.set(key, series)
     }
-    ofRoute.set(key, series)
     return series
   }
 }
