@@ -5,10 +5,7 @@ export class Flight<A, E> {
   /** How it has ended; nothing when whoever made it has gone. */
   readonly #landed = Deferred.makeUnsafe<Option.Option<Exit.Exit<A, E>>>()
 
-  /**
-   * Makes it, and does `after` when that is over. Not to be cancelled from the step in which others can find the flight: it
-   * would never land, and those who wait for it would wait for ever. What it makes may be.
-   */
+  /** Makes it, and does `after` when that is over. */
   lead<R>(make: Effect.Effect<A, E, R>, after: () => void): Effect.Effect<A, E, R> {
     return Effect.onExit(make, (exit) => {
       after()
@@ -23,5 +20,43 @@ export class Flight<A, E> {
    */
   follow<R>(again: () => Effect.Effect<A, E, R>, accepted: (exit: Exit.Exit<A, E>) => boolean = () => true): Effect.Effect<A, E, R> {
     return Effect.flatMap(Deferred.await(this.#landed), (landed): Effect.Effect<A, E, R> => Option.isSome(landed) && accepted(landed.value) ? landed.value : again())
+  }
+}
+
+/** Those that can be joined, by their keys. */
+export class Flights<F extends Flight<any, any>> {
+  readonly #open = new Map<string, F>()
+
+  /**
+   * Joins the one with this key. If there is none, it is begun, and made by `lead`; others can join until that is over, or
+   * until `close` is called.
+   */
+  join<A, E, R>(key: string, { begin, follow, lead }: {
+    readonly begin: () => F
+    readonly follow: (flight: F) => Effect.Effect<A, E, R>
+    readonly lead: (flight: F, close: () => void) => Effect.Effect<A, E, R>
+  }): Effect.Effect<A, E, R> {
+    // From the step in which others can find it until its end is taken care of, nobody is cancelled: it would never land, and those
+    // who wait for it would wait for ever. What it makes may be.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const open = this.#open.get(key)
+        if (open !== undefined) return restore(follow(open))
+        // Registered in the same step in which it was not found: nobody else can have begun.
+        const flight = begin()
+        this.#open.set(key, flight)
+        const close = () => {
+          if (this.#open.get(key) === flight) this.#open.delete(key)
+        }
+        return flight.lead(restore(lead(flight, close)), close)
+      })
+    )
+  }
+
+  /** Nobody joins it from now on. Answers with the one that was there. */
+  close(key: string): F | undefined {
+    const flight = this.#open.get(key)
+    this.#open.delete(key)
+    return flight
   }
 }

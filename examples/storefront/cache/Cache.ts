@@ -5,7 +5,7 @@
  * one: a hundred questions are one query. If the client of that one goes away, the next of them takes over.
  */
 import { Context, Duration, Effect, Layer, Metric, Option, Schema } from "effect"
-import { Flight } from "../Flight.ts"
+import { Flight, Flights } from "../Flight.ts"
 import { Settings } from "../Settings.ts"
 import type { CacheStore, Token } from "./CacheStore.ts"
 import { MemoryStore } from "./MemoryStore.ts"
@@ -34,7 +34,7 @@ const misses = Metric.withAttributes(asked, { result: "miss" })
 export class CacheOf {
   readonly #store: CacheStore
   readonly #timeToLive: Duration.Duration
-  readonly #fillings = new Map<string, Filling>()
+  readonly #fillings = new Flights<Filling>()
   #count = 0
   /** No two processes have the same. */
   readonly #process = Math.random().toString(36).slice(2)
@@ -47,18 +47,11 @@ export class CacheOf {
   /** The value of a key: the one that is kept, or the one that `make` gives, which is kept from then on. A failure is not. */
   getOrMake<A, E, R>(key: string, schema: Schema.Codec<A, any>, make: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     const json = Schema.fromJsonString(schema)
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.suspend(() => {
-        const underWay = this.#fillings.get(key)
-        if (underWay !== undefined) return restore(underWay.follow(() => this.getOrMake(key, schema, make)))
-        // Registered in the same step in which it was not found: nobody else can have begun.
-        const filling = new Filling(`${this.#process}-${++this.#count}`)
-        this.#fillings.set(key, filling)
-        return filling.lead(restore(this.#readOrMake(key, json, make, filling)), () => {
-          if (this.#fillings.get(key) === filling) this.#fillings.delete(key)
-        })
-      })
-    )
+    return this.#fillings.join(key, {
+      begin: () => new Filling(`${this.#process}-${++this.#count}`),
+      follow: (filling) => filling.follow(() => this.getOrMake(key, schema, make)),
+      lead: (filling) => this.#readOrMake(key, json, make, filling)
+    })
   }
 
   /** To call after each change of what the value was made of. Who asks after it has ended sees the change. */
@@ -70,10 +63,8 @@ export class CacheOf {
 
   /** Nobody waits from now on for the one that is under way: it may have begun before the change. */
   #land(key: string): void {
-    const filling = this.#fillings.get(key)
-    if (filling === undefined) return
-    filling.stale = true
-    this.#fillings.delete(key)
+    const filling = this.#fillings.close(key)
+    if (filling !== undefined) filling.stale = true
   }
 
   #readOrMake<A, E, R>(key: string, json: Schema.Codec<A, string>, make: Effect.Effect<A, E, R>, filling: Filling): Effect.Effect<A, E, R> {

@@ -15,13 +15,13 @@
  */
 import { Effect, Exit } from "effect"
 import type { CapacityLimiter } from "effect-nursery"
-import { Flight } from "../Flight.ts"
+import { Flight, Flights } from "../Flight.ts"
 
 export class SharedQuery {
   /** So many queries are under way at most; others begin when one of them ends. */
   readonly #limiter: CapacityLimiter.CapacityLimiter
   /** Those that have not begun. */
-  readonly #boarding = new Map<string, Flight<any, any>>()
+  readonly #boarding = new Flights<Flight<any, any>>()
 
   constructor(limiter: CapacityLimiter.CapacityLimiter) {
     this.#limiter = limiter
@@ -33,22 +33,17 @@ export class SharedQuery {
   }
 
   #ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>, isSecond: boolean): Effect.Effect<A, E, R> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.suspend(() => {
-        const boarding = this.#boarding.get(key)
-        if (boarding !== undefined) return restore(boarding.follow(() => this.#ask(key, query, true), (exit) => isSecond || Exit.isSuccess(exit)))
-        const flight = new Flight<A, E>()
-        this.#boarding.set(key, flight)
-        const close = () => {
-          if (this.#boarding.get(key) === flight) this.#boarding.delete(key)
-        }
+    return this.#boarding.join(key, {
+      begin: () => new Flight<A, E>(),
+      follow: (flight: Flight<A, E>) => flight.follow(() => this.#ask(key, query, true), (exit) => isSecond || Exit.isSuccess(exit)),
+      lead: (_, close) => {
         const begin = Effect.suspend(() => {
           close()
           return query
         })
         // Whoever asks in the same turn may join, such as all those whose owner has just gone.
-        return flight.lead(restore(Effect.andThen(Effect.yieldNow, this.#limiter.withToken(begin))), close)
-      })
-    )
+        return Effect.andThen(Effect.yieldNow, this.#limiter.withToken(begin))
+      }
+    })
   }
 }
