@@ -2,7 +2,7 @@
  * The application as one block: its database, its background and its server are tasks of one nursery, so that none of
  * them outlives the others, and the program ends when the last one has.
  */
-// Before any schema is used: what they check and turn is compiled then, which is an eighth of a small request.
+// Before any schema is used: what they check and turn is compiled then, and a small request costs less.
 import "effect/schema/SchemaJITCompiler/enable"
 // Not all of @effect/platform-node: that takes a third of a second longer to load.
 import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
