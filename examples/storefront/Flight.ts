@@ -15,11 +15,17 @@ export class Flight<A, E> {
   }
 
   /**
-   * Waits for it. When the one who makes it goes away, whoever waits does `again`, and may have to make it; so, too, when it
-   * ends in a way that is not `accepted`.
+   * Waits for it. When whoever makes it goes away, the one who waits does `ifGone`, and may have to make it; `ifFailed`, if it
+   * is given, when it was made and has failed.
    */
-  follow<R>(again: () => Effect.Effect<A, E, R>, accepted: (exit: Exit.Exit<A, E>) => boolean = () => true): Effect.Effect<A, E, R> {
-    return Effect.flatMap(Deferred.await(this.#landed), (landed): Effect.Effect<A, E, R> => Option.isSome(landed) && accepted(landed.value) ? landed.value : again())
+  follow<R>({ ifFailed, ifGone }: {
+    readonly ifGone: () => Effect.Effect<A, E, R>
+    readonly ifFailed?: () => Effect.Effect<A, E, R>
+  }): Effect.Effect<A, E, R> {
+    return Effect.flatMap(Deferred.await(this.#landed), (landed): Effect.Effect<A, E, R> => {
+      if (Option.isNone(landed)) return ifGone()
+      return ifFailed !== undefined && Exit.isFailure(landed.value) ? ifFailed() : landed.value
+    })
   }
 }
 

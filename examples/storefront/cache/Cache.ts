@@ -49,7 +49,7 @@ export class CacheOf {
     const json = Schema.fromJsonString(schema)
     return this.#fillings.join(key, {
       begin: () => new Filling(`${this.#process}-${++this.#count}`),
-      follow: (filling) => filling.follow(() => this.getOrMake(key, schema, make)),
+      follow: (filling) => filling.follow({ ifGone: () => this.getOrMake(key, schema, make) }),
       lead: (filling) => this.#readOrMake(key, json, make, filling)
     })
   }

@@ -10,10 +10,10 @@
  * and a second failure is told to all of them.
  *
  * A query belongs to one of those who wait for it, with its trace and the lines that it logs. When that one's client goes
- * away, or its time is over, the query is cancelled, and the next of them asks anew. Not for queries in a transaction: the
- * others would read what was never committed.
+ * away, or its time is over, the query is cancelled, and the next of them asks anew, as often as that happens: it is no
+ * failure. Not for queries in a transaction: the others would read what was never committed.
  */
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import type { CapacityLimiter } from "effect-nursery"
 import { Flight, Flights } from "../Flight.ts"
 
@@ -32,10 +32,15 @@ export class SharedQuery {
     return this.#ask(key, query, false)
   }
 
-  #ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>, isSecond: boolean): Effect.Effect<A, E, R> {
+  #ask<A, E, R>(key: string, query: Effect.Effect<A, E, R>, hasFailed: boolean): Effect.Effect<A, E, R> {
     return this.#boarding.join(key, {
       begin: () => new Flight<A, E>(),
-      follow: (flight: Flight<A, E>) => flight.follow(() => this.#ask(key, query, true), (exit) => isSecond || Exit.isSuccess(exit)),
+      follow: (flight: Flight<A, E>) =>
+        flight.follow({
+          // Not without end: each time there is one client less, and at last the query is one's own.
+          ifGone: () => this.#ask(key, query, hasFailed),
+          ...(hasFailed ? {} : { ifFailed: () => this.#ask(key, query, true) })
+        }),
       lead: (_, close) => {
         const begin = Effect.suspend(() => {
           close()

@@ -124,6 +124,23 @@ describe("SharedQuery.ask", () => {
       assert.strictEqual(yield* Fiber.join(follower), 3)
     })))
 
+  it("takes no client that goes away for a failure: who has waited for it still asks once more after one", () =>
+    VirtualClock.run(Effect.gen(function*() {
+      const shared = yield* open(1)
+      let count = 0
+      const query = Effect.andThen(Effect.sleep("10 millis"), Effect.suspend(() => ++count === 2 ? Effect.fail(count) : Effect.succeed(count)))
+      const ask = Effect.forkChild(shared.ask("key", query), { startImmediately: true })
+      const busy = yield* ask
+      yield* begun
+      const goes = yield* ask
+      const nextOwner = yield* ask
+      const follower = yield* ask
+      yield* Fiber.interrupt(goes)
+      assert.strictEqual(yield* Fiber.join(busy), 1)
+      assert.strictEqual(yield* Effect.flip(Fiber.join(nextOwner)), 2)
+      assert.strictEqual(yield* Fiber.join(follower), 3)
+    })))
+
   it("sends nothing for a client that goes away before its query begins", () =>
     VirtualClock.run(Effect.gen(function*() {
       const shared = yield* open(1)
@@ -173,6 +190,33 @@ describe("SharedQuery.ask", () => {
         return late
       }),
       { runs: 500, holds: (late) => late.length === 0, ...options }
+    )
+    assert.strictEqual(report._tag, "Passed", Explore.toText(report))
+  })
+
+  it.each([{}, { cancelEverywhere: true }])("tells a failure that happens once to one client alone, whoever goes away, in every order of events that was tried %o", (options) => {
+    const report = Explore.run(
+      Effect.gen(function*() {
+        const shared = yield* open(1)
+        let count = 0
+        let told = 0
+        const query = Effect.andThen(Effect.yieldNow, Effect.suspend(() => ++count === 2 ? Effect.fail("broken") : Effect.succeed(count)))
+        const ask = Effect.catch(shared.ask("key", query), () => Effect.sync(() => told++))
+        yield* Nursery.open((n) =>
+          Effect.gen(function*() {
+            // Some of them own a query at that time, others wait for it.
+            for (let i = 0; i < 3; i++) {
+              yield* n.startSoon(Effect.gen(function*() {
+                const fiber = yield* Effect.forkChild(ask)
+                for (let j = 0; j < i + 2; j++) yield* Effect.yieldNow
+                yield* Fiber.interrupt(fiber)
+              }))
+            }
+            for (let client = 0; client < 3; client++) yield* n.startSoon(ask)
+          }))
+        return told
+      }),
+      { runs: 500, holds: (told) => told <= 1, ...options }
     )
     assert.strictEqual(report._tag, "Passed", Explore.toText(report))
   })
