@@ -2,7 +2,7 @@
  * The whole house: the storefront, the chat and the echo server, as tasks of one nursery.
  *
  * Run it:     npm start        (or: npm run example -- examples/main.ts; --help says what else)
- * Stop it:    Ctrl-C: all three stop at once, each as it does alone, and say what became of their connections
+ * Stop it:    Ctrl-C: all three stop at once, each as it does alone, and the log says what became of their connections
  *
  * Then try:
  *   1. `npm start` in a second terminal. One port is taken, so none of the three stays.
@@ -12,7 +12,7 @@
  */
 import { Console, Data, Effect, Stream } from "effect"
 import { type Errors, Nursery } from "effect-nursery"
-import { type Server, Tcp } from "effect-nursery/net"
+import { Tcp } from "effect-nursery/net"
 import { Main } from "effect-nursery/node"
 import { parseArgs } from "node:util"
 import { chatServer } from "./chat/ChatServer.ts"
@@ -87,10 +87,6 @@ class CannotOpen extends Data.TaggedError("CannotOpen")<{ readonly option: keyof
 const named = (option: keyof typeof defaults, place: Place) => <A, R>(server: Effect.Effect<A, CannotListen | Errors.Broken, R>) =>
   Effect.mapError(server, ({ cause }) => new CannotOpen({ option, place, cause }))
 
-/** What a server of connections says at its end. The storefront has a line of its own in the log. */
-const reported = (name: string) => <E, R>(server: Effect.Effect<Server.Report, E, R>) =>
-  Effect.flatMap(server, ({ drained, forced, served }) => Console.log(`${name} has stopped; connections: ${served} served, ${drained} ended while it stopped, ${forced} cut off`))
-
 const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
 
 const house = (ports: Ports, config: Config.StorefrontConfig) =>
@@ -104,14 +100,10 @@ const house = (ports: Ports, config: Config.StorefrontConfig) =>
         chatServer({ host, port: ports.chat })(started).pipe(
           // Only a bus that several servers share can be unavailable; this one has its own.
           Effect.catchTag("Unavailable", Effect.die),
-          named("chat-port", { host, port: ports.chat }),
-          reported("chat")
+          named("chat-port", { host, port: ports.chat })
         ), { name: "chat" })
       const echoes = yield* n.start((started: (bound: Tcp.Bound) => Effect.Effect<void>) =>
-        Tcp.serve(echo, { name: "echo", host, port: ports.echo, endInputOnStop: true })(started).pipe(
-          named("echo-port", { host, port: ports.echo }),
-          reported("echo")
-        ), { name: "echo" })
+        Tcp.serve(echo, { name: "echo", host, port: ports.echo, endInputOnStop: true })(started).pipe(named("echo-port", { host, port: ports.echo })), { name: "echo" })
       yield* Console.log(welcome(host, storefront.port, chat.port, echoes.port))
       // The body is over; the nursery stays until its three tasks are.
     }), { name: "house" })
