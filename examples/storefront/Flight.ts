@@ -1,5 +1,6 @@
 /** Something that one makes for all who want it: the first of them makes it, and the others wait for that one. */
 import { Deferred, Effect, Exit, Option } from "effect"
+import { forOthers } from "./ToldElsewhere.ts"
 
 export class Flight<A, E> {
   /** How it has ended; nothing when whoever made it has gone. */
@@ -7,11 +8,12 @@ export class Flight<A, E> {
 
   /** Makes it, and does `after` when that is over. */
   lead<R>(make: Effect.Effect<A, E, R>, after: () => void): Effect.Effect<A, E, R> {
-    return Effect.onExit(make, (exit) => {
-      after()
-      const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
-      return Deferred.succeed(this.#landed, gone ? Option.none() : Option.some(exit))
-    })
+    return Effect.onExit(make, (exit) =>
+      Effect.withFiber((fiber) => {
+        after()
+        const gone = Exit.isFailure(exit) && Exit.hasInterrupts(exit)
+        return Deferred.succeed(this.#landed, gone ? Option.none() : Option.some(forOthers(exit, fiber)))
+      }))
   }
 
   /**

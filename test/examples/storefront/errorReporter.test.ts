@@ -1,8 +1,9 @@
-import { Cause, Data, Effect, Option, Stream } from "effect"
-import { Nursery } from "effect-nursery"
+import { Cause, Data, Deferred, Effect, Option, Stream } from "effect"
+import { CapacityLimiter, Nursery } from "effect-nursery"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "vitest"
 import { Background } from "../../../examples/storefront/Background.ts"
+import { SharedQuery } from "../../../examples/storefront/database/SharedQuery.ts"
 import { type ErrorReport, reportOf } from "../../../examples/storefront/operations/ErrorReport.ts"
 import { type Collector, startCollector } from "./collector.ts"
 import { eventually } from "./asking.ts"
@@ -13,6 +14,9 @@ class OutOfMilk extends Data.TaggedError("OutOfMilk")<{ readonly litres: number 
     return `${this.litres} litres are missing`
   }
 }
+
+/** Requests that ask the same, of a shelf that is looked at when the door opens. */
+const shelf = { asked: 0, seen: 0, door: Deferred.makeUnsafe<void>() }
 
 const routes = HttpRouter.use(Effect.fnUntraced(function*(router) {
   const background = yield* Background
@@ -27,6 +31,15 @@ const routes = HttpRouter.use(Effect.fnUntraced(function*(router) {
   yield* router.add("GET", "/test/address", Effect.die(new Error("cannot reach postgres://shopkeeper:open-sesame@10.0.0.1/shop")))
   yield* router.add("GET", "/test/never", Effect.never)
   yield* router.add("POST", "/test/later", Effect.as(background.start(Effect.fail(new OutOfMilk({ litres: 7 })), { name: "shopping" }), HttpServerResponse.text("soon")))
+  const shared = new SharedQuery(yield* CapacityLimiter.make(1))
+  const look = Effect.suspend(() => {
+    shelf.seen++
+    return Effect.andThen(Deferred.await(shelf.door), Effect.die(new Error("the shelf is empty")))
+  })
+  yield* router.add("GET", "/test/shared", Effect.suspend(() => {
+    shelf.asked++
+    return shared.ask("shelf", look)
+  }))
   yield* router.add("GET", "/test/half", HttpServerResponse.stream(Stream.fail(new Error("gone"))))
 }))
 
@@ -73,6 +86,33 @@ describe("reports of errors", { timeout: 60_000 }, () => {
     assert.deepStrictEqual(report.failures.map(({ message, task }) => ({ task, message })), [{ task: "shopping", message: "7 litres are missing" }])
     // The log has it, too, and once.
     assert.strictEqual(shop.logs.filter((line) => line.cause?.includes("7 litres") === true).length, 1)
+  })
+
+  it("come once of a fault that requests share: the log of the others names the request that has it, and each gets its own number", async () => {
+    const ask = async () => {
+      const answer = await shop.fetch("/test/shared")
+      const requestId = answer.headers.get("x-request-id")!
+      assert.strictEqual(answer.status, 500)
+      assert.strictEqual((await answer.json() as { readonly instance: string }).instance, `urn:request:${requestId}`)
+      return requestId
+    }
+    const first = ask()
+    await eventually(() => shelf.seen === 1 || undefined, "a query")
+    const others = Array.from({ length: 5 }, ask)
+    await eventually(() => shelf.asked === 6 || undefined, "all requests")
+    Deferred.doneUnsafe(shelf.door, Effect.void)
+    const requestIds = await Promise.all([first, ...others])
+    const lines = shop.logs.filter(({ annotations }) => requestIds.includes(String(annotations["requestId"])))
+    assert.strictEqual(lines.length, 6)
+    // The first query, the one of the next, and one once more for those who have waited: three have failed, and no more.
+    const told = lines.filter(({ cause }) => cause!.includes("the shelf is empty"))
+    assert.strictEqual(told.length, 3)
+    const [, , last] = told
+    for (const { cause } of lines.filter((line) => !told.includes(line))) assert.strictEqual(cause, `ToldElsewhere: the same fault as that of request ${String(last!.annotations["requestId"])}`)
+    // A fault comes after them, and so does its report.
+    await shop.fetch("/test/address").then((answer) => answer.text())
+    await eventually(() => reports().find(({ route }, i) => i >= before && route === "/test/address"), "a report")
+    assert.deepStrictEqual(reports().slice(before).map(({ route }) => route), ["/test/shared", "/test/shared", "/test/shared", "/test/address"])
   })
 
   it("do not come of what is no fault of ours: wrong requests, missing things, clients that go", async () => {
