@@ -83,19 +83,19 @@ const config: Config.Config<StorefrontConfig> = Config.all({
   dataDir: Config.option(Config.NonEmptyString("DATA_DIR")),
   redisUrl: Config.option(redisUrl),
   poolSize: Config.schema(intBetween(1, 100), "POOL_SIZE").pipe(Config.withDefault(6)),
-  statementTimeout: durationFrom("STATEMENT_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(10))),
+  statementTimeout: durationFrom("STATEMENT_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
   maxBodyBytes: Config.schema(intBetween(1024, 64 * 1024 * 1024), "MAX_BODY_BYTES").pipe(Config.withDefault(1024 * 1024)),
   accessLog: Config.Boolean("ACCESS_LOG").pipe(Config.withDefault(false)),
   logFormat: Config.Literals(["json", "pretty"], "LOG_FORMAT").pipe(Config.withDefault("json" as const)),
-  grace: durationFrom("GRACE", "0 seconds").pipe(Config.withDefault(Duration.seconds(5))),
+  grace: durationFrom("GRACE").pipe(Config.withDefault(Duration.seconds(5))),
   accessLogEvery: Config.schema(intBetween(1, 1_000_000), "ACCESS_LOG_EVERY").pipe(Config.withDefault(1)),
-  drainDelay: durationFrom("DRAIN_DELAY", "0 seconds").pipe(Config.withDefault(Duration.zero)),
+  drainDelay: durationFrom("DRAIN_DELAY").pipe(Config.withDefault(Duration.zero)),
   otlpEndpoint: Config.option(otlpEndpoint),
   otlpHeaders: Config.option(Config.Redacted("OTEL_EXPORTER_OTLP_HEADERS")),
   serviceName: Config.NonEmptyString("OTEL_SERVICE_NAME").pipe(Config.withDefault("storefront")),
   errorReportUrl: Config.option(errorReportUrl),
-  headersTimeout: durationFrom("HEADERS_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(10))),
-  requestTimeout: durationFrom("REQUEST_TIMEOUT", "0 seconds").pipe(Config.withDefault(Duration.seconds(30))),
+  headersTimeout: durationFrom("HEADERS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(10))),
+  requestTimeout: durationFrom("REQUEST_TIMEOUT").pipe(Config.withDefault(Duration.seconds(30))),
   jobWorkers: Config.schema(intBetween(0, 100), "JOB_WORKERS").pipe(Config.withDefault(4)),
   jobLease: durationFrom("JOB_LEASE", "1 second").pipe(Config.withDefault(Duration.seconds(30))),
   redisPrefix: Config.NonEmptyString("REDIS_PREFIX").pipe(Config.withDefault("storefront:")),
@@ -108,7 +108,10 @@ const config: Config.Config<StorefrontConfig> = Config.all({
 /** The names of the environment, and the options of the command line that stand for them. */
 const options = { host: "HOST", port: "PORT", workers: "WORKERS", "data-dir": "DATA_DIR" } as const
 
-export const help = `Usage: npm run example -- examples/storefront/main.ts [--host HOST] [--port PORT] [--workers N] [--data-dir FOLDER]
+/** How this is started: from its sources, or built (rolldown.config.ts). */
+const command = import.meta.url.endsWith(".ts") ? "npm run example -- examples/storefront/main.ts" : "node main.mjs"
+
+export const help = `Usage: ${command} [--host HOST] [--port PORT] [--workers N] [--data-dir FOLDER]
 
 A small shop: an HTTP application on PostgreSQL.
 
@@ -216,7 +219,7 @@ const isUrl = (text: string, protocols: ReadonlyArray<string>): boolean =>
   URL.canParse(text) && protocols.includes(new URL(text).protocol)
 
 /** Longer than a year is as good as for ever, which a database cannot add to a time. */
-function durationFrom(name: string, least: Duration.Input) {
+function durationFrom(name: string, least: Duration.Input = "0 seconds") {
   return Config.Duration(name).pipe(
     Config.mapEffect((duration) =>
       Duration.isGreaterThanOrEqualTo(duration, Duration.fromInputUnsafe(least)) && Duration.isLessThanOrEqualTo(duration, Duration.days(365))

@@ -1,6 +1,7 @@
 /** The embedded database: starts it as a process of its own, and ends it with the scope. */
 import { Data, Deferred, Effect, Option, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
+import * as path from "node:path"
 import * as url from "node:url"
 
 /** What the process says on its channel. */
@@ -28,7 +29,8 @@ export class PGliteFailed extends Data.TaggedError("PGliteFailed")<{ readonly wh
   }
 }
 
-const main = url.fileURLToPath(new URL("./pglite-main.ts", import.meta.url))
+/** Beside this file, and built if this file is (rolldown.config.ts). */
+const main = url.fileURLToPath(new URL(`./pglite-main${path.extname(import.meta.url)}`, import.meta.url))
 
 /** How long it may take to write its files. */
 const closeMillis = 3000

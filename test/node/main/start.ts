@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly unread?: boolean
   /** It may live so long. Default: a minute. */
   readonly watchdogMillis?: number
+  /** Where it runs. Default: the root of the repository. */
+  readonly cwd?: string
 }
 
 export const root = path.resolve(import.meta.dirname, "../../..")
@@ -49,12 +51,15 @@ export const plainEnv = (more?: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
   return env
 }
 
-export const start = (file: string, args: ReadonlyArray<string> = [], options: StartOptions = {}): Started => {
-  const { watchdogMillis = defaultWatchdogMillis } = options
-  const command = [process.execPath, ...options.node ?? [], ...nodeArguments(file, args)]
+/** A file of this repository, which imports the library from its sources. */
+export const start = (file: string, args: ReadonlyArray<string> = [], options: StartOptions = {}): Started =>
+  startCommand([process.execPath, ...options.node ?? [], ...nodeArguments(file, args)], options)
+
+export const startCommand = (command: ReadonlyArray<string>, options: Omit<StartOptions, "node"> = {}): Started => {
+  const { cwd = root, watchdogMillis = defaultWatchdogMillis } = options
   const [name, ...rest] = options.shell === undefined ? command : ["bash", "-c", options.shell, "bash", ...command]
   // A group of its own, so that the watchdog ends whatever it has started.
-  const child = spawn(name!, rest, { cwd: root, env: plainEnv(options.env), stdio: ["ignore", "pipe", "pipe"], detached: true })
+  const child = spawn(name!, rest, { cwd, env: plainEnv(options.env), stdio: ["ignore", "pipe", "pipe"], detached: true })
   let stdout = ""
   let stderr = ""
   let over = false
