@@ -2,15 +2,13 @@
 import { isMainThread, Worker } from "node:worker_threads"
 import type * as Duration from "effect/Duration"
 import { millisOf } from "../../core/internal/ScopeBlock.ts"
+import { fileBeside } from "./FileBeside.ts"
 import { type Report, sampleNow, type Setup } from "./LoopSample.ts"
 
 // Where the watchdog finds whom to ask, one entry for each watch.
 const questions: Record<number, () => string> = {}
 const registry = "effect-nursery/LoopWatch"
 let count = 0
-
-/** Beside this file, and compiled if this file is. */
-const watchdogFile = new URL(import.meta.url.endsWith(".ts") ? "./LoopWatchdog.ts" : "./LoopWatchdog.js", import.meta.url)
 
 /** Signs of life for each time that the threshold is long. */
 const beatsPerThreshold = 4
@@ -58,9 +56,9 @@ export class LoopWatcher {
     this.timer = setInterval(beat, intervalMillis).unref()
     try {
       // Without the loaders and conditions of this process: it imports nothing but Node.
-      this.worker = new Worker(watchdogFile, { workerData: setup, execArgv: [], name: "loop watch", resourceLimits })
+      this.worker = new Worker(fileBeside(import.meta.url, "LoopWatchdog"), { workerData: setup, execArgv: [], name: "loop watch", resourceLimits })
     } catch (error) {
-      // Not permitted, or no memory for a thread.
+      // Not permitted, or no memory for a thread, or a bundler has not taken its file along.
       hearer.failed(error)
       this.worker = undefined
     }

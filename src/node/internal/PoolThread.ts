@@ -8,8 +8,8 @@
  * waiting for ever, and may post a job to a thread that is about to end.)
  */
 import type { Piscina } from "piscina"
-import { extname } from "node:path"
 import type { ResourceLimits, Transferable, Worker } from "node:worker_threads"
+import { fileBeside } from "./FileBeside.ts"
 import type { JobAnswer, JobMessage, StrayMessage, ThreadData } from "./Messages.ts"
 
 export interface ThreadOptions {
@@ -29,9 +29,6 @@ export type Sent =
   | { readonly _tag: "NotSent"; readonly error: unknown }
   | { readonly _tag: "ThreadEnded"; readonly end: ThreadEnd }
 
-// Beside this file: its name ends as this one does, in the sources and in the build.
-const workerFile = new URL(`./ThreadWorker${extname(new URL(import.meta.url).pathname)}`, import.meta.url).href
-
 export class PoolThread {
   /** Resolves when the thread is gone. */
   readonly ended: Promise<void>
@@ -48,7 +45,7 @@ export class PoolThread {
     const workerData: ThreadData = { cancelled: this.cancelled }
     const { execArgv, resourceLimits } = options
     this.pool = new Pool({
-      filename: workerFile,
+      filename: fileBeside(import.meta.url, "ThreadWorker").href,
       name: "run",
       workerData,
       // One thread, which is there from the start: piscina keeps no queue then.
