@@ -94,6 +94,7 @@ const machine = describe()
 const say = (text: string) => options.json || console.log(`${text}\n`)
 
 say(`${machineText(machine)}\n${rounds} round${rounds === 1 ? "" : "s, interleaved; medians"}${options.quick ? "; --quick: a tenth of the size, no figures to quote" : ""}`)
+for (const prepare of new Set(chosen.map(({ prepare }) => prepare))) await prepare?.()
 const results: Array<CaseResult> = []
 for (const each of chosen) {
   const result = await runCase(each, machine)

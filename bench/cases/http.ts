@@ -1,6 +1,7 @@
 /**
  * What does a request cost in examples/storefront, beside servers by hand, frameworks of Node, raw Effect, and Python?
  *
+ * The storefront is built, and runs as its image runs it. What it is compared with are single files beside their packages.
  * Every server is a process of its own, whose figures count. The load is `wrk`, for a time; each server has shown before
  * and after it that it answers what it should.
  */
@@ -12,6 +13,7 @@ import { faster, ours, toldAtMost } from "../harness/Case.ts"
 import { sharesOf } from "../harness/profile.ts"
 import { make } from "../load/http-database.ts"
 import { HttpProcess, type Recipe, recipes } from "../load/http-process.ts"
+import { build } from "../load/http-storefront.ts"
 import * as wrk from "../load/http-wrk.ts"
 
 const byApi = `${ours}, HttpApi`
@@ -171,6 +173,7 @@ const numbered = `${stamp}; also a number, and how long it took`
 
 const hello: Case = {
   name: "http-hello",
+  prepare: build,
   question: `What does a request cost that is answered with "${text}", over 200 connections?`,
   reference: raw,
   sides: {
@@ -198,6 +201,7 @@ const hello: Case = {
 
 const brands: Case = {
   name: "http-brands",
+  prepare: build,
   question: "What does a request cost that is answered with 100 rows of PostgreSQL as JSON, over 200 connections, with a pool of 6?",
   reference: raw,
   sides: {
@@ -227,6 +231,7 @@ const many = { connections: 2000 }
 
 const crowd: Case = {
   name: "http-2000",
+  prepare: build,
   question: "Does everybody get a good answer, of 2,000 connections at once?",
   reference: ours,
   sides: {
@@ -249,7 +254,6 @@ const starting = (onPostgres: boolean): ByTime => async (_, tell) => {
     // The tables are there already, and fetch is loaded here.
     const first = await HttpProcess.start(recipes.ours, url)
     await check(first, "/brands")
-    first.keepCompiled()
     await first.end()
     const before = performance.now()
     const server = await HttpProcess.start(recipes.ours, url)
@@ -268,6 +272,7 @@ const starting = (onPostgres: boolean): ByTime => async (_, tell) => {
 
 const start: Case = {
   name: "http-start",
+  prepare: build,
   question: "How soon does examples/storefront answer?",
   reference: ours,
   sides: {
@@ -275,7 +280,7 @@ const start: Case = {
     [embedded]: { n: 1, atMostRounds: 1, byTime: starting(false), note: "with its embedded database in memory, which is made first" }
   },
   targets: [toldAtMost(toBrands, " ms", 1000)],
-  notes: ["What it has compiled from TypeScript is in Node's compile cache."]
+  notes: ["Without Node's compile cache, as in its image."]
 }
 
 export const http: ReadonlyArray<Case> = [hello, brands, crowd, start]

@@ -86,6 +86,8 @@ export interface Target {
 export interface Case {
   readonly name: string
   readonly question: string
+  /** Makes what is measured. Cases that share it have it made once. */
+  readonly prepare?: () => Promise<void>
   /** Ratios are to this side. */
   readonly reference: string
   readonly sides: Readonly<Record<string, Side>>

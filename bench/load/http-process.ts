@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { command } from "./http-storefront.ts"
 import { Program } from "./Program.ts"
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -12,6 +13,8 @@ export interface Recipe {
   readonly makesTables?: true
   /** Its work is done in processes that it starts. */
   readonly withChildren?: true
+  /** It is TypeScript, of which Node keeps what it has compiled. */
+  readonly compiles?: true
 }
 
 // A variable that is not wanted may be set where this runs.
@@ -26,6 +29,12 @@ const inNode = (file: string, ...args: ReadonlyArray<string>): Recipe["start"] =
   return new Program(process.execPath, [...options, ...nodeOptions, here(file), ...args], environment(databaseUrl))
 }
 
+const built: Recipe["start"] = (databaseUrl, nodeOptions) => {
+  // In its image there is no cache of what was compiled.
+  const { NODE_COMPILE_CACHE: _, ...rest } = environment(databaseUrl)
+  return new Program(process.execPath, [...nodeOptions, ...command(), "--port", "0"], rest)
+}
+
 /** Debian's packages are there for its own Python alone. */
 const pythons = ["python3", "/usr/bin/python3"]
 
@@ -36,12 +45,12 @@ const inPython = (file: string, modules: string): Recipe["start"] => (databaseUr
 }
 
 export const recipes = {
-  ours: { start: inNode("../../examples/storefront/main.ts", "--port", "0"), makesTables: true },
-  node: { start: inNode("http-node.ts") },
-  fastify: { start: inNode("http-fastify.ts") },
-  hono: { start: inNode("http-hono.ts") },
-  router: { start: inNode("http-effect-router.ts") },
-  api: { start: inNode("http-effect-api.ts") },
+  ours: { start: built, makesTables: true },
+  node: { start: inNode("http-node.ts"), compiles: true },
+  fastify: { start: inNode("http-fastify.ts"), compiles: true },
+  hono: { start: inNode("http-hono.ts"), compiles: true },
+  router: { start: inNode("http-effect-router.ts"), compiles: true },
+  api: { start: inNode("http-effect-api.ts"), compiles: true },
   starlette: { start: inPython("http_starlette.py", "starlette, uvicorn, uvloop, httptools, asyncpg") },
   aiohttp: { start: inPython("http_aiohttp.py", "aiohttp, asyncpg") },
   flask: { start: inPython("http_flask.py", "flask, gunicorn, psycopg2"), withChildren: true }
@@ -53,11 +62,11 @@ const patienceMillis = 30_000
 export class HttpProcess {
   readonly url: string
   private readonly program: Program
-  private readonly withChildren: boolean
+  private readonly recipe: Recipe
 
   private constructor(program: Program, recipe: Recipe, port: number) {
     this.program = program
-    this.withChildren = recipe.withChildren === true
+    this.recipe = recipe
     this.url = `http://127.0.0.1:${port}`
   }
 
@@ -87,7 +96,7 @@ export class HttpProcess {
   private get pids(): ReadonlyArray<number> {
     const pid = this.program.child.pid!
     const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number)
-    return this.withChildren ? [pid, ...children()] : [pid]
+    return this.recipe.withChildren === true ? [pid, ...children()] : [pid]
   }
 
   private sum(of: (pid: number) => number): number {
@@ -111,7 +120,7 @@ export class HttpProcess {
 
   /** What was compiled is there for the next process. */
   keepCompiled(): void {
-    if (this.program.child.spawnfile === process.execPath) this.program.child.kill("SIGUSR2")
+    if (this.recipe.compiles === true) this.program.child.kill("SIGUSR2")
   }
 
   /** Asks it to stop, so that it may leave things as they should be. */
