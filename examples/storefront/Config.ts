@@ -108,7 +108,10 @@ const config: Config.Config<StorefrontConfig> = Config.all({
 /** The names of the environment, and the options of the command line that stand for them. */
 const options = { host: "HOST", port: "PORT", workers: "WORKERS", "data-dir": "DATA_DIR" } as const
 
-export const help = `Usage: npm run example -- examples/storefront/main.ts [--host HOST] [--port PORT] [--workers N] [--data-dir FOLDER]
+/** How this is started: from its sources, or built (rolldown.config.ts). */
+const command = import.meta.url.endsWith(".ts") ? "npm run example -- examples/storefront/main.ts" : "node main.mjs"
+
+export const help = `Usage: ${command} [--host HOST] [--port PORT] [--workers N] [--data-dir FOLDER]
 
 A small shop: an HTTP application on PostgreSQL.
 
