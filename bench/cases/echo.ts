@@ -42,9 +42,10 @@ const connected = async (server: servers.Server | (() => Program)): Promise<Conn
   return { load: new Load(Number(await started.line)), elsewhere: elsewhere(started.child.pid!) }
 }
 
+const byLoop = `${ours}, receive and send`
 const byStream = `${ours}, Stream.runForEach`
 
-const all = { [ours]: servers.ours, [byStream]: servers.oursByStream, [raw]: servers.raw, [effect]: servers.effect, [asyncio]: inPython, [c]: inC }
+const all = { [ours]: servers.ours, [byLoop]: servers.oursByLoop, [byStream]: servers.oursByStream, [raw]: servers.raw, [effect]: servers.effect, [asyncio]: inPython, [c]: inC }
 
 const sides = (side: Side, run: (connected: Connected) => Promise<Run>): Record<string, Side> =>
   Object.fromEntries(Object.entries(all).map(([name, server]) => [name, {

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net"
 
 export type Server = () => Promise<number>
 
-const served = async (handler: (stream: Tcp.TcpStream) => Effect<void, ByteStream.StreamError>): Promise<number> => {
+const served = async (handler: (stream: Tcp.TcpStream) => Effect<unknown, ByteStream.StreamError>): Promise<number> => {
   const Effect = await import("effect/Effect")
   const Tcp = await import("effect-nursery/net/Tcp")
   return await new Promise((resolve) => {
@@ -14,8 +14,14 @@ const served = async (handler: (stream: Tcp.TcpStream) => Effect<void, ByteStrea
   })
 }
 
-/** What comes is sent back, and then again. */
+/** As in examples/echo. */
 export const ours: Server = async () => {
+  const ByteStream = await import("effect-nursery/net/ByteStream")
+  return await served((stream) => ByteStream.copy(stream, stream))
+}
+
+/** What comes is received and sent back, and then again: as a handler does that looks at it. */
+export const oursByLoop: Server = async () => {
   const Effect = await import("effect/Effect")
   return await served((stream) => {
     const again: Effect<void, ByteStream.StreamError> = Effect.flatMap(

@@ -1,7 +1,7 @@
 /** Situations for the operations of streams, framing, transports and servers. */
 import { Deferred, Effect, Stream } from "effect"
 import { CancelScope, Nursery, Timeout } from "effect-nursery"
-import { type ByteStream, Framing, Network, Tcp, Tls, Unix, WebSocket } from "effect-nursery/net"
+import { ByteStream, Framing, Network, Tcp, Tls, Unix, WebSocket } from "effect-nursery/net"
 import { MemoryStream } from "effect-nursery/testing"
 import * as path from "node:path"
 import { connectedPair } from "../net/pairs.ts"
@@ -39,7 +39,18 @@ const tooMuch = new Uint8Array(32 * 1024 * 1024)
 
 const receiveAll = (stream: ByteStream.ByteStream): Effect.Effect<unknown, any> => Stream.runDrain(stream.chunks)
 
+const copied: Use<readonly [ByteStream.ByteStream, ByteStream.ByteStream]> = ([here, there], check) =>
+  Effect.andThen(Effect.andThen(there.send("ab\n"), there.sendEof), check(ByteStream.copy(here, here)))
+
 const streams: Readonly<Record<string, Situations>> = {
+  "ByteStream.copy": {
+    free: [inMemory(copied)],
+    held: [
+      inMemory(([here, there], check) => beside(Effect.andThen(there.send("ab\n"), there.sendEof), check(ByteStream.copy(here, here)))),
+      // Nothing is read from a socket before somebody wants it.
+      overTcp(copied)
+    ]
+  },
   "ByteStream.ByteStream.receive": receiving((stream) => stream.receive),
   "ByteStream.ByteStream.receiveExactly": receiving((stream) => stream.receiveExactly(3)),
   "ByteStream.ByteStream.receiveUntil": receiving((stream) => stream.receiveUntil("\n")),

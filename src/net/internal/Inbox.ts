@@ -98,7 +98,8 @@ export class Inbox implements Awaited, Step, Store {
     return Stream.fromPull(Effect.succeed(this.taking(() => new Line())))
   }
 
-  private repeatedly(take: Take): AnyEffect {
+  /** Gives a take what it wants, each time it is run: one that can be used again. */
+  repeatedly(take: Take): AnyEffect {
     const waiting = this.waitFor(take)
     return Effect.withFiber((fiber) => this.begin(fiber, take, waiting))
   }

@@ -19,8 +19,10 @@ import { type Awaited, Wait, WaitQueue } from "../../core/internal/Wait.ts"
 import type { StreamError } from "../ByteStream.ts"
 import type { Address, TcpAddress } from "./Address.ts"
 import { nameOf } from "./AddressText.ts"
+import { type Origin, sendingNow, taking, type Target } from "./Copying.ts"
 import { Inbox, type Source } from "./Inbox.ts"
 import { copying, shareReads } from "./ReadBuffer.ts"
+import type { Take } from "./Takes.ts"
 import type { Connection } from "./Transport.ts"
 import { useYoungMemory } from "./YoungMemory.ts"
 
@@ -85,7 +87,7 @@ const open: Sending = { _tag: "Open" }
 const ended: Sending = { _tag: "Ended" }
 const closed: Sending = { _tag: "Closed" }
 
-export class NodeStream<A extends Address> implements Connection<A>, Source, Awaited {
+export class NodeStream<A extends Address> implements Connection<A>, Source, Awaited, Origin, Target {
   private readonly socket: Owned
   private readonly kind: Kind
   readonly peer: A
@@ -159,6 +161,10 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
     return this.inbox.streamOfLines
   }
 
+  [taking](take: Take): AnyEffect {
+    return this.inbox.repeatedly(take)
+  }
+
   get endInput(): Effect.Effect<void> {
     return Effect.sync(() => {
       this.inbox.end()
@@ -204,14 +210,14 @@ export class NodeStream<A extends Address> implements Connection<A>, Source, Awa
   }
 
   send(data: Uint8Array | string): Effect.Effect<void, StreamError> {
-    return Effect.suspend(() => this.sendNow(data))
+    return Effect.suspend(() => this[sendingNow](data))
   }
 
-  private sendNow(data: Uint8Array | string): AnyEffect {
+  [sendingNow](data: Uint8Array | string): AnyEffect {
     if (this.sending !== open) return this.refusal
     if (this.waits !== undefined && this.waits.length > 0) return this.busy
     // What a cancelled sender has left goes first. If more were accepted meanwhile, time limits could fill the memory.
-    if (this.isClogged) return Effect.flatMap(this.untilDrained, () => this.sendNow(data))
+    if (this.isClogged) return Effect.flatMap(this.untilDrained, () => this[sendingNow](data))
     if (data.length === 0) return Exit.void
     const { socket } = this
     return socket.write(data) || this.hasTaken ? Exit.void : this.untilDrained

@@ -36,7 +36,7 @@ const nothing: AnyExit = Exit.succeed(Option.none())
 const done: AnyExit = Exit.fail(Cause.Done())
 
 /** No byte will come any more: the end, or what broke the stream. */
-const overOf = (store: Store, atEnd: AnyExit): AnyExit | undefined => {
+export const overOf = (store: Store, atEnd: AnyExit): AnyExit | undefined => {
   const { over } = store
   return over === undefined ? undefined : over === "ended" ? atEnd : over
 }
