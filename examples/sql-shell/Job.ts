@@ -5,6 +5,7 @@ import { CancelScope, Timeout } from "effect-nursery"
 import { SqlClient, type SqlError } from "effect/sql"
 import { line, type Line } from "../terminal/Line.ts"
 import type { Terminal } from "../terminal/Terminal.ts"
+import { tagOf } from "./CommandTag.ts"
 import { lineOf } from "./Failure.ts"
 import { isOpenAfter, statementsOf } from "./Statements.ts"
 import { tableLines } from "./Table.ts"
@@ -16,15 +17,15 @@ const inWords = (millis: number): string => millis < 1_000 ? `${Math.round(milli
 
 const rowsInWords = (count: number): string => count === 1 ? "1 row" : `${count} rows`
 
-/** Commands that tell how many rows they have changed. */
-const changes = new Set(["INSERT", "UPDATE", "DELETE", "MERGE", "COPY"])
+/** Commands that tell of how many rows they were; to PostgreSQL, `create table … as` is a SELECT. */
+const counted = new Set(["INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "MOVE", "SELECT"])
 
 /** What is printed of the result of a statement. */
-const resultLines = ({ command, fields, rowCount, rows }: PgConnection.Result, millis: number, terminal: Terminal): ReadonlyArray<Line> => {
+const resultLines = (statement: string, { command, fields, rowCount, rows }: PgConnection.Result, millis: number, terminal: Terminal): ReadonlyArray<Line> => {
   // What comes out of a pipe is the same each time, so it has no times.
   const time = terminal.interactive ? [inWords(millis)] : []
   const summary = (...parts: ReadonlyArray<string>): Line => line([...parts, ...time].join(", "), "dim")
-  if (fields.length === 0) return [changes.has(command) ? summary(command, rowsInWords(rowCount)) : summary(command)]
+  if (fields.length === 0) return [counted.has(command) ? summary(command, rowsInWords(rowCount)) : summary(tagOf(statement, command))]
   // The driver gives rows by name: of two columns with one name, it keeps the last.
   const names = [...new Set(fields.map(({ name }) => name))]
   const shown = terminal.interactive ? rows.slice(0, mostRows) : rows
@@ -64,7 +65,7 @@ export const run = (job: Job, terminal: Terminal): Effect.Effect<boolean, never,
         const before = yield* Timeout.now
         isOpen = isOpenAfter(statement, isOpen)
         const result = (yield* connection.executeRaw(statement, [])) as PgConnection.Result
-        const lines = resultLines(result, (yield* Timeout.now) - before, terminal)
+        const lines = resultLines(statement, result, (yield* Timeout.now) - before, terminal)
         yield* terminal.print(...terminal.interactive ? [title, ...lines] : lines)
       }
       if (isOpen) yield* terminal.complain(line("the transaction was rolled back: it must end in the line in which it begins", "yellow"))

@@ -60,6 +60,23 @@ const isEmpty = (statement: string): boolean => {
   return true
 }
 
+/** The first words of a statement, at most so many, until something comes that is no word. */
+export const wordsOf = (statement: string, most: number): ReadonlyArray<string> => {
+  const words: Array<string> = []
+  for (let at = 0; at < statement.length && words.length < most;) {
+    const space = /^\s/.test(statement[at]!)
+    if (space || statement.startsWith("--", at) || statement.startsWith("/*", at)) {
+      at = space ? at + 1 : skip(statement, at)
+      continue
+    }
+    const word = /^\w+/.exec(statement.slice(at))
+    if (word === null) break
+    words.push(word[0])
+    at += word[0].length
+  }
+  return words
+}
+
 /** Whether a transaction is open after this statement, when it was before or was not. */
 export const isOpenAfter = (statement: string, before: boolean): boolean => {
   if (/^(begin|start\s+transaction)\b/i.test(statement)) return true

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "vitest"
+import { tagOf } from "../../../examples/sql-shell/CommandTag.ts"
 import { help, parse } from "../../../examples/sql-shell/Options.ts"
 import { isOpenAfter, statementsOf } from "../../../examples/sql-shell/Statements.ts"
 import { tableLines } from "../../../examples/sql-shell/Table.ts"
@@ -37,6 +38,33 @@ describe("sql-shell/Statements", () => {
       ["commit prepared 'x'", true]
     ] as const) assert.strictEqual(isOpenAfter(statement, true), after, statement)
     assert.isFalse(isOpenAfter("select 'begin'", false))
+  })
+})
+
+describe("sql-shell/CommandTag", () => {
+  // Each of them is what psql prints.
+  it("is what PostgreSQL calls a statement", () => {
+    for (const [statement, command, tag] of [
+      ["create temp table t (a int)", "CREATE", "CREATE TABLE"],
+      ["CREATE UNLOGGED TABLE t (a int)", "CREATE", "CREATE TABLE"],
+      ["create/* a */ temporary -- b\ntable t (a int)", "CREATE", "CREATE TABLE"],
+      ["create table\"order\" (a int)", "CREATE", "CREATE TABLE"],
+      ["create unique index on t (a)", "CREATE", "CREATE INDEX"],
+      ["create or replace temp view v as select 1", "CREATE", "CREATE VIEW"],
+      ["drop materialized view if exists v", "DROP", "DROP MATERIALIZED VIEW"],
+      ["create constraint trigger c after insert on t for each row execute function f()", "CREATE", "CREATE TRIGGER"],
+      ["create or replace function f() returns int language sql as 'select 1'", "CREATE", "CREATE FUNCTION"],
+      ["create foreign table t (a int) server s", "CREATE", "CREATE FOREIGN TABLE"],
+      ["create text search configuration c (copy = simple)", "CREATE", "CREATE TEXT SEARCH CONFIGURATION"],
+      ["alter user me nologin", "ALTER", "ALTER ROLE"],
+      ["create user mapping for me server s", "CREATE", "CREATE USER MAPPING"],
+      ["alter default privileges grant select on tables to me", "ALTER", "ALTER DEFAULT PRIVILEGES"],
+      ["truncate t", "TRUNCATE", "TRUNCATE TABLE"],
+      ["lock t", "LOCK", "LOCK TABLE"],
+      ["declare c cursor for select 1", "DECLARE", "DECLARE CURSOR"],
+      ["grant select on t to me", "GRANT", "GRANT"],
+      ["set local work_mem = '4MB'", "SET", "SET"]
+    ] as const) assert.strictEqual(tagOf(statement, command), tag, statement)
   })
 })
 

@@ -154,9 +154,16 @@ describe.skipIf(!databaseWorks)("examples/sql-shell/main.ts in a pipe", { timeou
     const input = "create temporary table t (a int, b text); insert into t values (1, 'x'), (2, null); select * from t\nselect 'ü' as \"ö\"; select 2 as two\n"
     assert.deepStrictEqual(await inPipe(input), {
       code: 0,
-      stdout: "CREATE\nINSERT, 2 rows\na │ b\n──┼─────\n1 │ x\n2 │ NULL\n2 rows\nö\n─\nü\n1 row\ntwo\n───\n  2\n1 row\n",
+      stdout: "CREATE TABLE\nINSERT, 2 rows\na │ b\n──┼─────\n1 │ x\n2 │ NULL\n2 rows\nö\n─\nü\n1 row\ntwo\n───\n  2\n1 row\n",
       stderr: ""
     })
+  })
+
+  it("calls what was done by all words of its name (bug: \"CREATE\", where psql says \"CREATE TABLE\")", async () => {
+    const table = mark("done")
+    const input = `begin; create table ${table} as select 1 as a; alter table ${table} add b int; create unique index on ${table} (a); truncate ${table}; drop table ${table}; commit\n`
+    const { stdout } = await inPipe(input)
+    assert.deepStrictEqual(stdout.trimEnd().split("\n"), ["BEGIN", "SELECT, 1 row", "ALTER TABLE", "CREATE INDEX", "TRUNCATE TABLE", "DROP TABLE", "COMMIT"])
   })
 
   it("ends with 1 when a statement has failed, and runs those in the lines behind it", async () => {
