@@ -52,6 +52,9 @@ switch (asked._tag) {
     process.exitCode = 2
     break
   case "Run":
-    // One that has workers waits for theirs.
-    Main.run(run(asked.config), { grace: cluster.isPrimary && asked.config.workers > 1 ? Duration.sum(asked.config.grace, Duration.times(cleanup, 2)) : asked.config.grace })
+    Main.run(run(asked.config), {
+      // One that has workers waits for theirs.
+      grace: cluster.isPrimary && asked.config.workers > 1 ? Duration.sum(asked.config.grace, Duration.times(cleanup, 2)) : asked.config.grace,
+      ...(cluster.isWorker ? { name: `worker ${process.env["WORKER"]}` } : {})
+    })
 }

@@ -24,6 +24,11 @@ export interface Options {
    */
   readonly cleanup?: Duration.Input
   /**
+   * What it is called in what is said on standard error, where several processes share
+   * a terminal: `worker 1: SIGINT: stopping, …`. Default: nothing.
+   */
+  readonly name?: string
+  /**
    * Say on standard error when something has blocked the event loop for longer, and
    * which task it was (see `LoopWatch`). Default: nobody looks.
    */
@@ -81,5 +86,5 @@ export const run = <A, E>(program: Effect.Effect<A, E>, options?: Options): void
     cleanup: millisOf("cleanup", options?.cleanup ?? defaultCleanup),
     blockedAfter: options?.blockedAfter === undefined ? undefined : thresholdMillisOf("blockedAfter", options.blockedAfter)
   }
-  new MainRun(program, limits).start()
+  new MainRun(program, limits, options?.name).start()
 }

@@ -162,6 +162,18 @@ describe("P01: Main.run, with one signal", slowly, () => {
     assert.strictEqual((await program.ended).code, 130)
   })
 
+  it("says which of several programs it is that stops, shows its tasks or fails (bug: two workers said the same)", async () => {
+    const program = start("deaf", { grace: "1 minute", name: "worker 1" })
+    await program.prints("ready")
+    program.kill("SIGQUIT")
+    await program.prints("worker 1: SIGQUIT: 0 tasks\n")
+    program.kill("SIGINT")
+    await program.prints("worker 1: SIGINT: stopping, within 1m; once more ends it at once\n")
+    program.kill("SIGINT")
+    assert.strictEqual((await program.ended).code, 130)
+    assert.match((await run("fails", { name: "worker 2" })).stderr, /^worker 2: 2 failures\n└─ breakfast\n/)
+  })
+
   it("prints what the cleanup of a cancelled program fails with", async () => {
     const ended = await runWith("cleanupFails", { grace: 0 }, ["ready", "SIGTERM"])
     assert.strictEqual(ended.code, 143)

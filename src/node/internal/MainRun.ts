@@ -11,7 +11,7 @@ import { named } from "../../core/internal/Named.ts"
 import { ScopeBlock, type Shape } from "../../core/internal/ScopeBlock.ts"
 import { wordsOf } from "./LoopSample.ts"
 import { LoopWatcher } from "./LoopWatcher.ts"
-import * as Screen from "./Screen.ts"
+import { Screen } from "./Screen.ts"
 import * as StandardOutput from "./StandardOutput.ts"
 
 export interface Limits {
@@ -65,6 +65,7 @@ let runs = 0
 
 export class MainRun implements StandardOutput.OutputListener {
   private readonly limits: Limits
+  private readonly screen: Screen
   private readonly scope: ScopeBlock
   private state: State = { _tag: "Running" }
   private signal: EndingSignal | undefined = undefined
@@ -74,8 +75,9 @@ export class MainRun implements StandardOutput.OutputListener {
   private readonly timers = new Set<NodeJS.Timeout>()
   private readonly undo: Array<() => void> = []
 
-  constructor(program: Effect.Effect<unknown, unknown>, limits: Limits) {
+  constructor(program: Effect.Effect<unknown, unknown>, limits: Limits, name: string | undefined) {
     this.limits = limits
+    this.screen = new Screen(name)
     this.scope = new ScopeBlock(shape, "main", () => program as AnyEffect, Infinity)
   }
 
@@ -84,7 +86,7 @@ export class MainRun implements StandardOutput.OutputListener {
     runs++
     this.undo.push(() => runs--, StandardOutput.listen(this))
     for (const signal of endingSignals) this.on(signal, () => this.signalled(signal))
-    this.on(treeSignal, () => Screen.tellTasks(`${treeSignal}: `))
+    this.on(treeSignal, () => this.screen.tellTasks(`${treeSignal}: `))
     this.on("uncaughtException", (error: unknown, origin: string) => this.crashed(error, origin))
     if (this.limits.blockedAfter !== undefined) this.watchLoop(this.limits.blockedAfter)
     // A program may wait for something that holds no handle of Node, such as an event.
@@ -100,8 +102,8 @@ export class MainRun implements StandardOutput.OutputListener {
 
   private watchLoop(thresholdMillis: number): void {
     const watcher = new LoopWatcher(thresholdMillis, {
-      blocked: (report) => Screen.tell(wordsOf(report)),
-      failed: (error) => Screen.tell(`The event loop is not watched: ${String(error)}`)
+      blocked: (report) => this.screen.tell(wordsOf(report)),
+      failed: (error) => this.screen.tell(`The event loop is not watched: ${String(error)}`)
     })
     this.undo.push(() => void watcher.stop())
   }
@@ -137,9 +139,9 @@ export class MainRun implements StandardOutput.OutputListener {
     this.state = { _tag: "Stopping", signal }
     if (grace > 0) {
       const within = grace === Infinity ? "" : `, within ${written(grace)}`
-      this.after(noticeMillis, () => Screen.tell(`${signal}: stopping${within}; once more ends it at once`))
+      this.after(noticeMillis, () => this.screen.tell(`${signal}: stopping${within}; once more ends it at once`))
       this.after(grace, () => {
-        Screen.tell(`${signal}: has not stopped within ${written(grace)}, is cancelled; has ${written(cleanup)} to clean up`)
+        this.screen.tell(`${signal}: has not stopped within ${written(grace)}, is cancelled; has ${written(cleanup)} to clean up`)
         this.cleaningUp(signal)
       })
     } else this.cleaningUp(signal)
@@ -152,8 +154,8 @@ export class MainRun implements StandardOutput.OutputListener {
     this.state = { _tag: "Cancelled" }
     const { cleanup } = this.limits
     this.after(cleanup, () => {
-      Screen.tellTasksShortly(`${why}: cleanup has not ended within ${written(cleanup)}, the process ends. Still there:`)
-      if (this.crashes.length > 0) Screen.tellFailures(Cause.fromReasons(this.crashes))
+      this.screen.tellTasksShortly(`${why}: cleanup has not ended within ${written(cleanup)}, the process ends. Still there:`)
+      if (this.crashes.length > 0) this.screen.tellFailures(Cause.fromReasons(this.crashes))
       this.exit(this.crashes.length === 0 && this.signal !== undefined ? codeOf(this.signal) : 1)
     })
   }
@@ -168,7 +170,7 @@ export class MainRun implements StandardOutput.OutputListener {
     const where = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception"
     const crash = named(Cause.makeDieReason(error), "process", where) as Cause.Die
     if (this.crashes.length < mostCrashes) this.crashes.push(crash)
-    if (this.state._tag === "Ended") Screen.tellFailures(Cause.fromReasons([crash]))
+    if (this.state._tag === "Ended") this.screen.tellFailures(Cause.fromReasons([crash]))
     else if (this.state._tag !== "Cancelled") this.cancel(where)
   }
 
@@ -180,7 +182,7 @@ export class MainRun implements StandardOutput.OutputListener {
   outputLost(error: NodeJS.ErrnoException): void {
     if (this.lost) return
     this.lost = true
-    Screen.tell(`standard output: ${error.message}; what cannot be written is lost, the program goes on`)
+    this.screen.tell(`standard output: ${error.message}; what cannot be written is lost, the program goes on`)
   }
 
   private ended(exit: Exit.Exit<unknown, unknown>): void {
@@ -191,8 +193,8 @@ export class MainRun implements StandardOutput.OutputListener {
     this.state = { _tag: "Ended" }
     const failures = [...(exit._tag === "Failure" ? failuresOf(exit.cause) : []), ...this.crashes]
     const told = failures.filter((reason) => Runtime.getErrorReported(errorOf(reason)))
-    if (told.length > 0) Screen.tellFailures(Cause.fromReasons(told))
-    else if (exit._tag === "Failure" && failures.length === 0 && !cancelled) Screen.tellFailures(exit.cause)
+    if (told.length > 0) this.screen.tellFailures(Cause.fromReasons(told))
+    else if (exit._tag === "Failure" && failures.length === 0 && !cancelled) this.screen.tellFailures(exit.cause)
     this.exit(this.codeOf(exit, failures, cancelled))
   }
 

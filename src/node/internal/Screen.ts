@@ -27,15 +27,6 @@ const size = (): { readonly rows: number; readonly columns: number } => ({
   columns: Math.max(40, process.stderr.columns || 80)
 })
 
-/** One line, or several. */
-export const tell = (text: string): void => {
-  process.stderr.write(`${text}\n`)
-}
-
-/** Failures as a tree of nurseries and tasks. */
-export const tellFailures = (cause: Cause.Cause<unknown>): void =>
-  tell(Failures.pretty(cause, { ...size(), places: true, folder: process.cwd(), style: styled }))
-
 const isTask = (node: TaskTree.Node): boolean => node.kind === "task" || node.kind === "service"
 
 const countTasks = (roots: ReadonlyArray<TaskTree.Node>): number => {
@@ -48,17 +39,36 @@ const countTasks = (roots: ReadonlyArray<TaskTree.Node>): number => {
   return count
 }
 
-/** Everything that runs, and what it waits for. */
-export const tellTasks = (title: string): void => {
-  const roots = TaskTree.nowUnsafe()
-  const count = countTasks(roots)
-  tell(`${title}${count === 1 ? "1 task" : `${count} tasks`}\n${TaskTree.toText(roots)}`)
-}
+export class Screen {
+  /** Which program speaks, where several share a terminal. */
+  private readonly prefix: string
 
-/** The same, as far as it fits. */
-export const tellTasksShortly = (title: string): void => {
-  const lines = TaskTree.toText(TaskTree.nowUnsafe()).split("\n")
-  const { rows } = size()
-  const shown = lines.length <= rows - 1 ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`]
-  tell([title, ...shown].join("\n"))
+  constructor(name: string | undefined) {
+    this.prefix = name === undefined ? "" : `${name}: `
+  }
+
+  /** One line, or several. */
+  tell(text: string): void {
+    process.stderr.write(`${this.prefix}${text}\n`)
+  }
+
+  /** Failures as a tree of nurseries and tasks. */
+  tellFailures(cause: Cause.Cause<unknown>): void {
+    this.tell(Failures.pretty(cause, { ...size(), places: true, folder: process.cwd(), style: styled }))
+  }
+
+  /** Everything that runs, and what it waits for. */
+  tellTasks(title: string): void {
+    const roots = TaskTree.nowUnsafe()
+    const count = countTasks(roots)
+    this.tell(`${title}${count === 1 ? "1 task" : `${count} tasks`}\n${TaskTree.toText(roots)}`)
+  }
+
+  /** The same, as far as it fits. */
+  tellTasksShortly(title: string): void {
+    const lines = TaskTree.toText(TaskTree.nowUnsafe()).split("\n")
+    const { rows } = size()
+    const shown = lines.length <= rows - 1 ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`]
+    this.tell([title, ...shown].join("\n"))
+  }
 }

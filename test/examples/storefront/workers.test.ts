@@ -3,7 +3,8 @@ import * as http from "node:http"
 import * as net from "node:net"
 import { afterEach, assert, describe, it } from "vitest"
 import * as Config from "../../../examples/storefront/Config.ts"
-import type { Started } from "../../node/main/start.ts"
+import { nodeArguments, plainEnv, type Started } from "../../node/main/start.ts"
+import { ctrlC, terminalWorks, typed } from "../../node/main/terminal.ts"
 import { eventually } from "./databases.ts"
 import { addressOf, keptAlive, nowhere, startProgram } from "./shop.ts"
 
@@ -113,6 +114,16 @@ describe("two workers", { timeout: 90_000 }, () => {
     assert.strictEqual((await shop.ended).code, 0)
     // It has heard that it should stop; one that has not is killed when the grace is over.
     assert.isBelow(performance.now() - begun, 30_000)
+  })
+
+  it.skipIf(!terminalWorks)("say which of them they are when Ctrl-C in a terminal stops all (bug: two lines were the same)", async () => {
+    const command = [process.execPath, ...nodeArguments("examples/storefront/main.ts", ["--port", "0", "--workers", "2"])]
+    const env = plainEnv({ DATABASE_URL: nowhere, REDIS_URL: "", JOB_WORKERS: "0", DRAIN_DELAY: "1 second" })
+    // What the second one logs first.
+    const { code, printed } = await typed(command, [["(2 workers)", ""], [`"worker":"2"`, ctrlC]], { env })
+    assert.strictEqual(code, 0)
+    const stopping = printed.split("\n").flatMap((line) => /^(?:\^C)?(.*)SIGINT: stopping/.exec(line)?.[1] ?? [])
+    assert.deepStrictEqual(stopping.toSorted(), ["", "worker 1: ", "worker 2: "])
   })
 
   it("say once that the port is taken, and end with 1", async () => {
