@@ -10,7 +10,7 @@ import { originOf } from "./operations/Origin.ts"
 export class ToldElsewhere extends Error {
   override readonly name = "ToldElsewhere"
   /** There is a report of it already. */
-  readonly [ErrorReporter.ignore] = true
+  override readonly [ErrorReporter.ignore] = true
 
   constructor(by: string) {
     super(`the same fault as that of ${by}`)
