@@ -16,9 +16,9 @@ export interface Answer {
 export class Load {
   private readonly program: Program
   constructor(port: number) {
-    const compiled = compile("load.c")
+    const compiled = compile("echo-load.c")
     this.program = compiled === undefined
-      ? new Program(process.execPath, [here("load.ts"), "127.0.0.1", String(port)])
+      ? new Program(process.execPath, [here("echo-load.ts"), "127.0.0.1", String(port)])
       : new Program(compiled, ["127.0.0.1", String(port)])
   }
 
@@ -52,10 +52,17 @@ export class Load {
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
+/** Of the program and the headers that it includes. */
+const hashOf = (file: string): string => {
+  const source = readFileSync(here(file), "utf8")
+  const headers = [...source.matchAll(/^#include "(.+)"$/gm)].map(([, header]) => readFileSync(here(header!), "utf8"))
+  return createHash("sha256").update([source, ...headers].join("")).digest("hex").slice(0, 16)
+}
+
 /** The path of the compiled program; none without a compiler that knows this system. */
 export const compile = (file: string): string | undefined => {
   const folder = here("../node_modules/.load/")
-  const program = `${folder}${file}-${createHash("sha256").update(readFileSync(here(file))).digest("hex").slice(0, 16)}`
+  const program = `${folder}${file}-${hashOf(file)}`
   if (existsSync(program)) return program
   mkdirSync(folder, { recursive: true })
   // Under another name first: several processes may be at it.

@@ -5,17 +5,9 @@
  * during the turn gets the end of it, behind a welcome. Whoever has more than 1 MiB to read is dropped.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "server.h"
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #define MOST_UNREAD (1 << 20)
 #define MOST_LINE 4096
@@ -164,16 +156,8 @@ static void end_turn(void) {
 }
 
 int main(void) {
-  signal(SIGPIPE, SIG_IGN);
-  int yes = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), loop = epoll_create1(0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof at;
-  if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 511) < 0) return perror("listen"), 1;
-  getsockname(listener, (struct sockaddr *)&at, &length);
-  printf("%d\n", ntohs(at.sin_port));
-  fflush(stdout);
-  struct epoll_event event = {.events = EPOLLIN}, events[1024];
-  epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event);
+  if (begin() < 0) return 1;
+  struct epoll_event events[1024];
   for (;;) {
     int ready = epoll_wait(loop, events, 1024, -1);
     for (int i = 0; i < ready; i++) {
@@ -183,12 +167,10 @@ int main(void) {
         if (!u->gone && events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) listen_to(u);
         continue;
       }
-      for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+      for (int fd; (fd = next_connection()) >= 0;) {
         struct user *user = calloc(1, sizeof *user);
         user->fd = fd;
-        struct epoll_event each = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = user};
-        epoll_ctl(loop, EPOLL_CTL_ADD, fd, &each);
+        watch(fd, user);
       }
     }
     end_turn();

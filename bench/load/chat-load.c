@@ -18,23 +18,11 @@
  * the order of its sender ends the program with a sentence on standard error, and 1; so does a wait that is too long.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "client.h"
 
 #define MOST_CLIENTS 10000
 #define MOST_SENDERS 64
 #define MOST_SIZE 4096
-#define MOST_MICROS 4000000
 /* So many have connected and are not welcomed yet: the queue of a listener has 511 places. */
 #define AT_THE_DOOR 500
 /* The texts repeat after a prime number, so that a line is never like its neighbours. */
@@ -58,14 +46,11 @@ struct client {
 };
 
 static enum framing framing;
-static struct sockaddr_in server;
-static int events_fd;
 static struct client *clients[MOST_CLIENTS];
 static int count, welcomed, generation;
 static long long noticed, left;
 static char pattern[PERIOD + MOST_SIZE];
 static char incoming[MOST_SIZE * 4 + (1 << 18)];
-static unsigned micros[MOST_MICROS + 1];
 static int patience = 30; /* seconds */
 static long long alive;     /* when something came */
 
@@ -76,21 +61,6 @@ static struct {
   long long *times[MOST_SENDERS]; /* when each was sent, from `first` on */
   long long delivered, wanted;
 } talk;
-
-static void fail(const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fprintf(stderr, "Error: chat-load: ");
-  vfprintf(stderr, format, args);
-  fprintf(stderr, "\n");
-  exit(1);
-}
-
-static long long now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
 
 static int too_long(void) {
   return now() - alive > patience * 1000000000LL;
@@ -162,21 +132,6 @@ static void speak(int sender, unsigned until, long long time) {
 
 /* --- connecting --- */
 
-static void dial(struct client *c) {
-  static unsigned dialled;
-  int yes = 1;
-  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (c->fd < 0) fail("socket: %s", strerror(errno));
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
-  /* From many addresses of this machine, because each has ports for 28,000 connections of the last minute only. */
-  struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002 + dialled++ % 250)};
-  bind(c->fd, (struct sockaddr *)&from, sizeof from);
-  if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect: %s", strerror(errno));
-  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
-  if (epoll_ctl(events_fd, EPOLL_CTL_ADD, c->fd, &event) < 0) fail("epoll_ctl: %s", strerror(errno));
-}
-
 static struct client *client(int index, enum state state) {
   if (index >= MOST_CLIENTS) fail("at most %d clients", MOST_CLIENTS);
   struct client *c = calloc(1, sizeof *c);
@@ -202,10 +157,7 @@ static void shake(struct client *c) {
 }
 
 static void connected(struct client *c) {
-  int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  if (error != 0) fail("connect: %s", strerror(error));
+  must_be_connected(c->fd);
   if (framing == LINES) introduce(c);
   else shake(c);
 }
@@ -250,8 +202,7 @@ static void message(struct client *c, int sender, const char *text, int length, 
   if (memcmp(text + 9, text_of(sender, n), talk.size - 9) != 0) fail("client %d got another line %u of client %d than was said", c->index, n, sender);
   c->next[sender]++;
   talk.delivered++;
-  long long took = (time - talk.times[sender][n - talk.first[sender]]) / 1000;
-  micros[took > MOST_MICROS ? MOST_MICROS : took]++;
+  took(time - talk.times[sender][n - talk.first[sender]]);
   if (c->index == sender) talk.back[sender]++;
 }
 
@@ -381,18 +332,8 @@ static void drop(void) {
 }
 
 static void answer(long long began, long long delivered) {
-  long long all = 0, seen = 0;
-  int p50 = 0, p99 = 0, most = 0;
-  for (int i = 0; i <= MOST_MICROS; i++) all += micros[i];
-  for (int i = 0; i <= MOST_MICROS; i++) {
-    if (micros[i] == 0) continue;
-    seen += micros[i];
-    most = i;
-    if (p50 == 0 && seen * 2 >= all) p50 = i;
-    if (p99 == 0 && seen * 100 >= all * 99) p99 = i;
-  }
-  printf("{\"delivered\":%lld,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"max\":%d,\"left\":%lld}\n", delivered, (now() - began) / 1e9, p50, p99, most, left);
-  memset(micros, 0, sizeof micros);
+  struct latencies of = latencies();
+  printf("{\"delivered\":%lld,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"max\":%d,\"left\":%lld}\n", delivered, (now() - began) / 1e9, of.p50, of.p99, of.max, left);
 }
 
 /* The one that was welcomed first is told of all, the last one of itself alone; all in the same order. */
@@ -419,7 +360,7 @@ static void join(int number) {
   /* All of them first: a notice may come about one that has just been dialled. */
   for (int i = 0; i < number; i++) client(i, CONNECTING);
   while (noticed < wanted || welcomed < number) {
-    for (; dialled < number && dialled - welcomed < AT_THE_DOOR; dialled++) dial(clients[dialled]);
+    for (; dialled < number && dialled - welcomed < AT_THE_DOOR; dialled++) clients[dialled]->fd = dial_server(clients[dialled]);
     turn(1000);
     if (too_long()) fail("%d of %d are welcome and %lld of %lld notices have come, and none for %d s", welcomed, number, noticed, wanted, patience);
   }
@@ -488,7 +429,7 @@ static void idle(int number) {
   int from = count, ready = 0;
   for (; count < from + number; count++) {
     struct client *c = client(count, CONNECTING);
-    dial(c);
+    c->fd = dial_server(c);
   }
   struct epoll_event events[512];
   while (ready < number) {
@@ -499,10 +440,7 @@ static void idle(int number) {
         pull(c);
         continue;
       }
-      int error = 0;
-      socklen_t length = sizeof error;
-      getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-      if (error != 0) fail("connect: %s", strerror(error));
+      must_be_connected(c->fd);
       c->state = SILENT;
       ready++;
     }
@@ -514,13 +452,10 @@ static void idle(int number) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 4) fail("usage: chat-load HOST PORT FRAMING");
-  server.sin_family = AF_INET;
-  server.sin_port = htons(atoi(argv[2]));
-  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) fail("%s is no IPv4 address", argv[1]);
+  if (argc != 4) return fprintf(stderr, "Usage: chat-load HOST PORT FRAMING\n"), 1;
+  begin("chat-load", argv[1], argv[2]);
   framing = strcmp(argv[3], "lines") == 0 ? LINES : strcmp(argv[3], "ws") == 0 ? WS : SOCKET_IO;
   for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (char)('a' + ((i % PERIOD) * 2654435761u >> 13) % 26);
-  events_fd = epoll_create1(0);
   char line[256];
   int a, b, c, d;
   while (fgets(line, sizeof line, stdin) != NULL) {

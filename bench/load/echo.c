@@ -1,14 +1,6 @@
 /* An echo server with nothing around it: the most that a single thread on this machine can do. Prints its port. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "server.h"
 
 static char buffer[1 << 16];
 
@@ -61,16 +53,8 @@ static void serve(struct connection *c) {
 }
 
 int main(void) {
-  signal(SIGPIPE, SIG_IGN);
-  int yes = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), loop = epoll_create1(0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof at;
-  if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 511) < 0) return perror("listen"), 1;
-  getsockname(listener, (struct sockaddr *)&at, &length);
-  printf("%d\n", ntohs(at.sin_port));
-  fflush(stdout);
-  struct epoll_event event = {.events = EPOLLIN}, events[256];
-  epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event);
+  if (begin() < 0) return 1;
+  struct epoll_event events[256];
   for (;;) {
     int ready = epoll_wait(loop, events, 256, -1);
     for (int i = 0; i < ready; i++) {
@@ -78,12 +62,10 @@ int main(void) {
         serve(events[i].data.ptr);
         continue;
       }
-      for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+      for (int fd; (fd = next_connection()) >= 0;) {
         struct connection *c = calloc(1, sizeof *c);
         c->fd = fd;
-        struct epoll_event each = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
-        epoll_ctl(loop, EPOLL_CTL_ADD, fd, &each);
+        watch(fd, c);
       }
     }
   }

@@ -1,7 +1,7 @@
 /*
  * Puts load on an echo server, and checks every byte that comes back.
  *
- *     load HOST PORT        reads commands from standard input, answers each with a line of JSON
+ *     echo-load HOST PORT   reads commands from standard input, answers each with a line of JSON
  *
  *     open CONNECTIONS SIZE DEPTH    connects; messages of SIZE bytes, DEPTH of them under way on each connection
  *     echo MESSAGES                  sends so many over all of them: {"messages":…,"p50":µs,"p99":µs,"max":µs}
@@ -12,31 +12,15 @@
  * Nothing lasts longer than 60 seconds. Whatever goes wrong ends it with a line on standard error, and 1.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "client.h"
 
 /* The bytes of a connection repeat after a prime number, so that a message is never like its neighbours. */
 #define PERIOD 65521
 #define CHUNK (1 << 20)
-#define MOST_MICROS 2000000
 #define PATIENCE_NANOS 60000000000LL
 
 static unsigned char pattern[PERIOD + CHUNK];
 static unsigned char incoming[CHUNK];
-static unsigned micros[MOST_MICROS + 1];
-static struct sockaddr_in server;
-static int events_fd;
 
 struct connection {
   int fd;
@@ -50,37 +34,11 @@ struct connection {
 static struct connection *connections;
 static int count;
 
-static void fail(const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fprintf(stderr, "Error: load: ");
-  vfprintf(stderr, format, args);
-  fprintf(stderr, "\n");
-  exit(1);
-}
-
-static long long now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-/* From many addresses of this machine, because each has ports for 28,000 connections of the last minute only. */
 static void dial(struct connection *c, int index) {
-  static unsigned dialled;
-  int yes = 1;
   memset(c, 0, sizeof *c);
   c->start = (size_t)index * 7919 % PERIOD;
-  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (c->fd < 0) fail("socket: %s", strerror(errno));
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
-  struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002 + dialled++ % 250)};
-  bind(c->fd, (struct sockaddr *)&from, sizeof from);
-  if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect: %s", strerror(errno));
+  c->fd = dial_server(c);
   c->connecting = 1;
-  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
-  if (epoll_ctl(events_fd, EPOLL_CTL_ADD, c->fd, &event) < 0) fail("epoll_ctl: %s", strerror(errno));
 }
 
 static void plan(struct connection *c, long long messages, int size, int depth) {
@@ -116,23 +74,13 @@ static int pull(struct connection *c) {
     long long time = now(), before = c->received / c->size;
     c->received += got;
     for (long long m = before; m < c->received / c->size; m++) {
-      long long took = (time - c->began[m % c->depth]) / 1000;
-      micros[took > MOST_MICROS ? MOST_MICROS : took]++;
+      took(time - c->began[m % c->depth]);
       if (c->allowed < c->target) c->allowed += c->size;
     }
     if (c->received == c->target) return 1;
     push(c);
     if ((size_t)got < sizeof incoming) return 0;
   }
-}
-
-static void look(struct connection *c) {
-  if (!c->connecting) return;
-  int error = 0;
-  socklen_t length = sizeof error;
-  getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
-  if (error != 0) fail("connect: %s", strerror(error));
-  c->connecting = 0;
 }
 
 /* Runs until `open` connections are done; `again` may dial anew in place of one that is. */
@@ -146,7 +94,8 @@ static void drive(int open, int (*again)(struct connection *)) {
       struct connection *c = events[i].data.ptr;
       if (c->connecting) {
         if (!(events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) continue;
-        look(c);
+        must_be_connected(c->fd);
+        c->connecting = 0;
       }
       if (c->received == c->target) continue;
       push(c);
@@ -156,18 +105,8 @@ static void drive(int open, int (*again)(struct connection *)) {
 }
 
 static void statistics(long long messages) {
-  long long all = 0, seen = 0;
-  int p50 = 0, p99 = 0, most = 0;
-  for (int i = 0; i <= MOST_MICROS; i++) all += micros[i];
-  for (int i = 0; i <= MOST_MICROS; i++) {
-    if (micros[i] == 0) continue;
-    seen += micros[i];
-    most = i;
-    if (p50 == 0 && seen * 2 >= all) p50 = i;
-    if (p99 == 0 && seen * 100 >= all * 99) p99 = i;
-  }
-  printf("{\"messages\":%lld,\"p50\":%d,\"p99\":%d,\"max\":%d}\n", messages, p50, p99, most);
-  memset(micros, 0, sizeof micros);
+  struct latencies of = latencies();
+  printf("{\"messages\":%lld,\"p50\":%d,\"p99\":%d,\"max\":%d}\n", messages, of.p50, of.p99, of.max);
 }
 
 static void drop(void) {
@@ -211,12 +150,9 @@ static void connect_all(int messages, int size, int depth) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) fail("usage: load HOST PORT");
-  server.sin_family = AF_INET;
-  server.sin_port = htons(atoi(argv[2]));
-  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) fail("%s is no IPv4 address", argv[1]);
+  if (argc != 3) return fprintf(stderr, "Usage: echo-load HOST PORT\n"), 1;
+  begin("echo-load", argv[1], argv[2]);
   for (size_t i = 0; i < sizeof pattern; i++) pattern[i] = (unsigned char)((i % PERIOD) * 2654435761u >> 13);
-  events_fd = epoll_create1(0);
   char line[256];
   int a, b, c, size = 0, depth = 0;
   long long messages;

@@ -1,8 +1,8 @@
 /**
- * `load.c` for machines without a C compiler: the same commands, the same answers, every byte checked. It takes several times
+ * `echo-load.c` for machines without a C compiler: the same commands, the same answers, every byte checked. It takes several times
  * the processor of the servers that it tests: then ratios of wall time say little, those of CPU what they always say.
  *
- *     load.ts HOST PORT
+ *     echo-load.ts HOST PORT
  */
 import * as net from "node:net"
 import { createInterface } from "node:readline"
@@ -15,7 +15,7 @@ const patienceMillis = 60_000
 const [host = "127.0.0.1", port = "0"] = process.argv.slice(2)
 
 const fail = (why: string): never => {
-  console.error(`Error: load: ${why}`)
+  console.error(`Error: echo-load: ${why}`)
   process.exit(1)
 }
 
@@ -39,7 +39,7 @@ class Connection {
     // Many addresses, because each has ports for 28,000 connections of the last minute only. Where there is only one, it must do.
     const localAddress = process.platform === "linux" ? `127.0.0.${2 + index % 250}` : undefined
     this.socket = net.connect({ host, port: Number(port), noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) })
-    this.socket.on("data", (bytes) => this.pull(bytes))
+    this.socket.on("data", (bytes: Buffer) => this.pull(bytes))
     this.socket.on("error", (error) => fail(error.message))
     this.socket.on("end", () => this.received === this.target || fail(`the server has closed a connection after ${this.received} of ${this.target} bytes`))
   }
