@@ -13,17 +13,18 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type * as Errors from "../core/Errors.ts"
 import { countOf } from "../core/internal/Count.ts"
-import type { Codec, Decoded, Duplex, Source } from "./internal/Codec.ts"
+import type { Codec, Duplex, Source } from "./internal/Codec.ts"
 import { DelimiterCodec } from "./internal/DelimiterCodec.ts"
 import { FramedStream, FrameReader, labelOfStream } from "./internal/FrameReader.ts"
 import { LengthCodec } from "./internal/LengthCodec.ts"
 import { LineCodec } from "./internal/LineCodec.ts"
 import { Malformed } from "./internal/Malformed.ts"
+import { MappedCodec } from "./internal/MappedCodec.ts"
 
 export type { Codec, Decoded, Decoder, Duplex, Source } from "./internal/Codec.ts"
 export { Malformed }
@@ -265,26 +266,7 @@ export const mapCodec = <A, E, SE, B, E2 = never, SE2 = never>(
     readonly decode: (frame: A) => Result.Result<B, E2>
     readonly encode: (frame: B) => Result.Result<A, SE2>
   }
-): Codec<B, E | E2, SE | SE2> => ({
-  decoder: (from) => {
-    const decoder = codec.decoder(from)
-    return {
-      decode: (bytes, ended): Decoded<B, E | E2> => {
-        const decoded = decoder.decode(bytes, ended)
-        if (decoded._tag !== "Frame") return decoded
-        const { taken } = decoded
-        const mapped = map.decode(decoded.frame)
-        return Result.isSuccess(mapped)
-          ? { _tag: "Frame", frame: mapped.success, taken }
-          : { _tag: "Failed", error: mapped.failure, taken }
-      }
-    }
-  },
-  encode: (frame): Result.Result<Uint8Array | string, SE | SE2> => {
-    const mapped = map.encode(frame)
-    return Result.isSuccess(mapped) ? codec.encode(mapped.success) : Result.fail(mapped.failure)
-  }
-})
+): Codec<B, E | E2, SE | SE2> => new MappedCodec(codec, map)
 
 /**
  * Reads frames, with any codec, from what has a `receive`.
