@@ -8,14 +8,16 @@ import { type Context, Metric } from "effect"
 import type { Answer } from "../http/Answer.ts"
 import { type Requests, statusOf } from "./Requests.ts"
 
-const total = Metric.counter("http_requests_total", {
+const totalOf = (attributes: Readonly<Record<string, string>>) => Metric.counter("http_requests_total", {
   description: "Requests that are over, by method, route and status; 499 is a client that has gone before the answer",
-  incremental: true
+  incremental: true,
+  attributes
 })
 
-const seconds = Metric.histogram("http_request_duration_seconds", {
+const secondsOf = (attributes: Readonly<Record<string, string>>) => Metric.histogram("http_request_duration_seconds", {
   description: "Seconds from the head of a request to the end of its answer, by method and route",
-  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+  boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  attributes
 })
 
 const inFlight = Metric.gauge("http_requests_in_flight", { description: "Requests that have begun and are not over" })
@@ -32,7 +34,10 @@ interface Series {
 
 export class HttpMetrics {
   readonly #context: Context.Context<never>
-  /** The metrics of each combination of labels, so that a request only looks them up. */
+  /**
+   * A metric for each combination of labels. With one for all, to which labels are added (`Metric.withAttributes`), requests that
+   * have other labels than the one before them would make the name of the series anew.
+   */
   readonly #series = new Map<string, Series>()
 
   /** With the registry of the context. */
@@ -58,8 +63,8 @@ export class HttpMetrics {
     let series = this.#series.get(key)
     if (series === undefined) {
       series = {
-        count: Metric.withAttributes(total, { method, route, status: String(status) }),
-        duration: Metric.withAttributes(seconds, { method, route })
+        count: totalOf({ method, route, status: String(status) }),
+        duration: secondsOf({ method, route })
       }
       this.#series.set(key, series)
     }
