@@ -10,7 +10,7 @@
  * Then try:
  *   1. `--at-once 1`, and `--at-once 100`. What becomes of the time, what of the connections?
  *   2. Do not read the body (`const bytes = 0`), with `--at-once 1`. One page then takes seconds. Which, and what for?
- *   3. Give it a URL at which nobody listens, such as http://127.0.0.1:1/. What becomes of the other pages?
+ *   3. Give it two URLs, the second one where nobody listens, such as http://127.0.0.1:1/. What becomes of the first page?
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Console, Effect, Stream } from "effect"
@@ -74,7 +74,7 @@ const program = (urls: ReadonlyArray<string>, atOnce: number) =>
       const stub = yield* n.start(Stub.serve({ host: "127.0.0.1", port: 0 }), { name: "stub", service: true })
       const wanted = urls.length > 0 ? urls : pagesOf(stub.url)
 
-      yield* Console.log(`${wanted.length} pages, ${atOnce} at a time:`)
+      yield* Console.log(`${wanted.length === 1 ? "1 page" : `${wanted.length} pages`}, ${atOnce} at a time:`)
       const began = yield* Timeout.now
       const pages = yield* getAll(wanted, atOnce, (page) => Console.log(inOneLine(page)))
       const together = (yield* Timeout.now) - began

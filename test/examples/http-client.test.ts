@@ -442,7 +442,7 @@ describe.concurrent("examples/http-client", { timeout: 60_000 }, () => {
 
   it("session.ts ends with 1 and the error of a URL at which nobody listens", async () => {
     const { code, stderr, stdout } = await start(`${folder}/session.ts`, ["http://127.0.0.1:1/"]).ended
-    assert.deepStrictEqual([code, stdout], [1, "1 pages, 3 at a time:\n"])
+    assert.deepStrictEqual([code, stdout], [1, "1 page, 3 at a time:\n"])
     assert.include(stderr, "HttpClientError: Transport error (GET http://127.0.0.1:1/)")
   })
 
