@@ -7,7 +7,7 @@
  * for the next one.
  *
  * A failure may be that of one connection. So it is told to the one whose query it was; the others ask once more together,
- * and a second failure is told to all of them.
+ * and a second failure is told to all of them, but to the log by one (ToldElsewhere.ts).
  *
  * A query belongs to one of those who wait for it, with its trace and the lines that it logs. When that one's client goes
  * away, or its time is over, the query is cancelled, and the next of them asks anew, as often as that happens: it is no
