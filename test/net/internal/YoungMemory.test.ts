@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import { constants, PerformanceObserver } from "node:perf_hooks"
+import { fileURLToPath } from "node:url"
 import { used, useYoungMemory } from "../../../src/net/internal/YoungMemory.ts"
 
 const megabyte = 1024 * 1024
@@ -26,7 +28,7 @@ const move = (bytes: number, chunk: number): void => {
 
 describe("useYoungMemory", () => {
   for (const chunk of [64, 4096, 65_536]) {
-    it(`lets the young generation be collected once in 16 MB of buffers, of ${chunk} bytes each`, async () => {
+    it(`lets the young generation be collected at least once in 16 MB of buffers, of ${chunk} bytes each`, async () => {
       move(16 * megabyte, chunk)
       const collections = await youngCollections(() => move(160 * megabyte, chunk))
       assert.isAtLeast(collections, 9)
@@ -34,6 +36,18 @@ describe("useYoungMemory", () => {
       assert.isAtMost(collections, 40)
     })
   }
+
+  it("lets a small young generation be collected once in 8 MB", () => {
+    const file = fileURLToPath(new URL("../../../src/net/internal/YoungMemory.ts", import.meta.url))
+    const program = `import { useYoungMemory } from ${JSON.stringify(file)}
+      for (let i = 0; i < 2560; i++) useYoungMemory(65_536)`
+    const options = ["--max-semi-space-size=2", "--trace-gc", "--input-type=module", "--disable-warning=ExperimentalWarning", "-e", program]
+    const { stderr, stdout } = spawnSync(process.execPath, options, { encoding: "utf8", timeout: 30_000 })
+    assert.strictEqual(stderr, "")
+    const collections = stdout.match(/Scavenge/g)?.length ?? 0
+    assert.isAtLeast(collections, 18)
+    assert.isAtMost(collections, 40)
+  })
 
   it("costs nothing while little is moved", () => {
     move(65_536, 65_536)
