@@ -10,9 +10,9 @@
  *   3. Ctrl-\, but without npm, which dies of it: node_modules/.bin/node --conditions=effect-nursery:source examples/main.ts
  *      It prints the tree: which tasks run, under whom, and what each of them waits for.
  */
-import { Console, Data, Effect, Stream } from "effect"
+import { Console, Data, Effect } from "effect"
 import { type Errors, Nursery } from "effect-nursery"
-import { Tcp } from "effect-nursery/net"
+import { ByteStream, Tcp } from "effect-nursery/net"
 import { Main } from "effect-nursery/node"
 import { parseArgs } from "node:util"
 import { chatServer } from "./chat/ChatServer.ts"
@@ -87,7 +87,7 @@ class CannotOpen extends Data.TaggedError("CannotOpen")<{ readonly option: keyof
 const named = (option: keyof typeof defaults, place: Place) => <A, R>(server: Effect.Effect<A, CannotListen | Errors.Broken, R>) =>
   Effect.mapError(server, ({ cause }) => new CannotOpen({ option, place, cause }))
 
-const echo = (stream: Tcp.TcpStream) => Stream.runForEach(stream.chunks, (bytes) => stream.send(bytes))
+const echo = (stream: Tcp.TcpStream) => ByteStream.copy(stream, stream)
 
 const house = (ports: Ports, config: Config.StorefrontConfig) =>
   Nursery.open((n) =>

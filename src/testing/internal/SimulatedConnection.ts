@@ -36,6 +36,10 @@ export class SimulatedEnd extends StreamEnd implements Connection {
     this.epoch = host.epoch
   }
 
+  offerUnsafe(data: Uint8Array | string): number | undefined {
+    return this.putNow(data)
+  }
+
   protected override onShut(): void {
     this.stopProbing()
     this.whenShut?.()

@@ -241,7 +241,8 @@ export class StreamEnd implements ByteStream, WireEnd, Awaited, Step {
     })
   }
 
-  offerUnsafe(data: Uint8Array | string): number | undefined {
+  /** Sends without waiting, and tells how much is above the capacity then; nothing when nothing can be sent. */
+  protected putNow(data: Uint8Array | string): number | undefined {
     if (this.outgoing === "ended" || this.cannotSend !== undefined) return undefined
     const bytes = typeof data === "string" ? utf8.encode(data) : data.slice()
     if (bytes.length > 0) this.put(bytes)
