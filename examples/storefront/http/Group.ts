@@ -7,7 +7,6 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { type HttpApi, HttpApiBuilder, type HttpApiGroup } from "effect/http-api"
-import { Shortcuts } from "./Shortcuts.ts"
 
 type Built = Effect.Effect<HttpApiBuilder.Handlers<never, any, any>, any, any>
 
@@ -18,9 +17,8 @@ export const group = <ApiId extends string, Groups extends HttpApiGroup.Constrai
 ): ReturnType<typeof HttpApiBuilder.group<ApiId, Groups, Name, Return>> =>
   Layer.effectContext(Effect.gen(function*() {
     const services = yield* Effect.context<any>()
-    const shortcuts = new Shortcuts(api, name)
-    const made = HttpApiBuilder.group(api, name, (handlers) => Effect.map(Effect.provideContext(build(handlers) as Built, services), shortcuts.meet) as any)
-    return shortcuts.lay(yield* Layer.buildWithMemoMap(made, withNothingAround, yield* Effect.scope))
+    const made = HttpApiBuilder.group(api, name, (handlers) => Effect.provideContext(build(handlers) as Built, services) as any)
+    return yield* Layer.buildWithMemoMap(made, withNothingAround, yield* Effect.scope)
   })) as any
 
 /** What a layer finds around it when it is built, it may keep for ever; this one finds nothing. */
