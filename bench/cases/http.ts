@@ -213,7 +213,8 @@ const brands: Case = {
     Hono: side(recipes.hono, "/brands", 2, { note: "with pg" }),
     [starlette]: side(recipes.starlette, "/brands", 2, { note: "on uvicorn with uvloop and httptools, with asyncpg" }),
     [aiohttp]: side(recipes.aiohttp, "/brands", 2, { note: "with asyncpg" }),
-    [flask]: side(recipes.flask, "/brands", 2, { note: "on gunicorn, one worker, with psycopg2 and one connection, which it keeps" }),
+    [flask]: side(recipes.flask, "/brands", 2, { note: "on gunicorn, one worker, with psycopg2; it opens a connection for each request, as Flask's tutorial does" }),
+    [`${flask}, one connection`]: side(recipes.flaskKept, "/brands", 2, { note: "the worker has one connection, and keeps it" }),
     [embedded]: side(recipes.ours, "/brands", 1, { embedded: true, note: "with its embedded database, a process of its own that is in no figure" })
   },
   targets: [

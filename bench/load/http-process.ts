@@ -38,10 +38,10 @@ const built: Recipe["start"] = (databaseUrl, nodeOptions) => {
 /** Debian's packages are there for its own Python alone. */
 const pythons = ["python3", "/usr/bin/python3"]
 
-const inPython = (file: string, modules: string): Recipe["start"] => (databaseUrl) => {
+const inPython = (file: string, modules: string, ...args: ReadonlyArray<string>): Recipe["start"] => (databaseUrl) => {
   const python = pythons.find((each) => spawnSync(each, ["-c", `import ${modules}`], { stdio: "ignore" }).status === 0)
   if (python === undefined) throw new Error(`not here: python3 with ${modules}`)
-  return new Program(python, ["-B", here(`../python/${file}`)], environment(databaseUrl))
+  return new Program(python, ["-B", here(`../python/${file}`), ...args], environment(databaseUrl))
 }
 
 export const recipes = {
@@ -53,7 +53,8 @@ export const recipes = {
   api: { start: inNode("http-effect-api.ts"), compiles: true },
   starlette: { start: inPython("http_starlette.py", "starlette, uvicorn, uvloop, httptools, asyncpg") },
   aiohttp: { start: inPython("http_aiohttp.py", "aiohttp, asyncpg") },
-  flask: { start: inPython("http_flask.py", "flask, gunicorn, psycopg2"), withChildren: true }
+  flask: { start: inPython("http_flask.py", "flask, gunicorn, psycopg2"), withChildren: true },
+  flaskKept: { start: inPython("http_flask.py", "flask, gunicorn, psycopg2", "keep"), withChildren: true }
 } satisfies Record<string, Recipe>
 
 /** It says where it listens before it can do everything: until then it says 503, or refuses. */

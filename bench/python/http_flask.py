@@ -1,13 +1,40 @@
-"""The same HTTP server with Flask and psycopg2 on gunicorn: one worker, with a connection of its own. Prints its port."""
+"""The same HTTP server with Flask and psycopg2 on gunicorn, one worker. Prints its port.
+
+It opens a connection when a request first asks for it, and closes it after the answer, as Flask's tutorial does. With
+the word `keep` the worker has one connection, and keeps it.
+"""
 
 import os
+import sys
 
 import psycopg2
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify
 from gunicorn.app.base import BaseApplication
 
 app = Flask(__name__)
-connection = None
+keeps = sys.argv[1:] == ["keep"]
+kept = None
+
+
+def connect():
+    connection = psycopg2.connect(os.environ["DATABASE_URL"])
+    connection.autocommit = True
+    return connection
+
+
+def database():
+    if keeps:
+        return kept
+    if "connection" not in g:
+        g.connection = connect()
+    return g.connection
+
+
+@app.teardown_appcontext
+def close_connection(_error):
+    connection = g.pop("connection", None)
+    if connection is not None:
+        connection.close()
 
 
 @app.route("/hello")
@@ -17,7 +44,7 @@ def hello():
 
 @app.route("/brands")
 def brands():
-    with connection.cursor() as cursor:
+    with database().cursor() as cursor:
         cursor.execute("select brand_id, brand_name from brand order by brand_id")
         return jsonify([{"brand_id": row[0], "brand_name": row[1]} for row in cursor.fetchall()])
 
@@ -29,7 +56,7 @@ class Server(BaseApplication):
             "workers": 1,
             "backlog": 2048,
             "loglevel": "error",
-            "post_worker_init": connect,
+            "post_worker_init": begin,
         }.items():
             self.cfg.set(name, value)
 
@@ -37,10 +64,10 @@ class Server(BaseApplication):
         return app
 
 
-def connect(worker):
-    global connection
-    connection = psycopg2.connect(os.environ["DATABASE_URL"])
-    connection.autocommit = True
+def begin(worker):
+    global kept
+    if keeps:
+        kept = connect()
     # The worker listens already: the master has opened this socket.
     print(worker.sockets[0].getsockname()[1], flush=True)
 
