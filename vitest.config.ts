@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -15,8 +16,8 @@ export default defineConfig({
   test: {
     // `npm test` is all but stress; `npm run test:long` is stress alone.
     passWithNoTests: true,
-    // Many tests wait for other processes, so no core is kept free for the runner itself.
-    maxWorkers: "100%",
+    // Many tests wait for other processes, so no core is kept free for the runner itself, and three files share two cores.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     coverage: { provider: "v8", include: ["src/**"] },
     projects: [
       {
