@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type * as Errors from "../core/Errors.ts"
-import { copying, isOrigin, isTarget } from "./internal/Copying.ts"
+import { forward, isOrigin, isTarget } from "./internal/Copying.ts"
 
 /**
  * Why a stream could not go on: `Closed` by its own user, `Broken` by the peer or
@@ -131,7 +131,7 @@ export interface ByteStream {
  * @since 0.1.0
  */
 export const copy = (from: Pick<ByteStream, "receive">, to: Pick<ByteStream, "send">): Effect.Effect<number, StreamError> =>
-  isOrigin(from) && isTarget(to) ? copying(from, to) : Effect.suspend(() => copyInLoop(from, to, 0))
+  isOrigin(from) && isTarget(to) ? forward(from, to) : Effect.suspend(() => copyInLoop(from, to, 0))
 
 const copyInLoop = (from: Pick<ByteStream, "receive">, to: Pick<ByteStream, "send">, bytes: number): Effect.Effect<number, StreamError> =>
   Effect.flatMap(from.receive, (data) => {

@@ -1,31 +1,15 @@
 /** What every stream over a socket does, over real sockets of each kind. */
 import * as net from "node:net"
 import { Cause, Effect, Exit, Fiber, Option, Stream } from "effect"
-import { Nursery, TaskTree, Timeout } from "effect-nursery"
+import { Nursery, Timeout } from "effect-nursery"
 import type { ByteStream, StreamError } from "effect-nursery/net/ByteStream"
 import type { Connection } from "effect-nursery/net/Network"
 import * as Framing from "effect-nursery/net/Framing"
 import { VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
-import { pairs, run, text, until, withBareSocket } from "./sockets.ts"
-
-const megabyte = 1 << 20
-
-/** Bytes that tell where they belong: none is like one a little further on. */
-const numbered = (from: number, length: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let i = 0; i < length; i++) bytes[i] = (from + i) * 2654435761 >>> 24
-  return bytes
-}
+import { megabyte, numbered, pairs, receiveAll, run, text, until, waitsIn, withBareSocket } from "./sockets.ts"
 
 const receiveText = (stream: ByteStream) => Effect.map(stream.receive, Option.match({ onNone: () => "(end)", onSome: text }))
-
-/** Everything up to the end. */
-const receiveAll = (stream: ByteStream) => Effect.map(Stream.runCollect(stream.chunks), (chunks) => Buffer.concat(chunks))
-
-const waitsIn = (words: string) => Effect.gen(function*() {
-  while (!TaskTree.toText(yield* TaskTree.now).includes(words)) yield* Effect.sleep(1)
-})
 
 /** Sends until the peer does not keep up, and gives up; returns how often it was accepted. */
 const clog = (stream: Connection, data: Uint8Array): Effect.Effect<number, StreamError> =>

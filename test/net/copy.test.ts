@@ -1,11 +1,11 @@
 /** Copying, over sockets of each kind, which have a way of their own, and in memory, where it is a loop. */
-import { Effect, Fiber, Option, Stream } from "effect"
-import { Nursery, TaskTree } from "effect-nursery"
+import { Effect, Fiber, Option } from "effect"
+import { Nursery } from "effect-nursery"
 import { ByteStream } from "effect-nursery/net"
 import { Instrument } from "effect-nursery/observe"
 import { MemoryStream } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
-import { pairs, run, text } from "./sockets.ts"
+import { megabyte, numbered, pairs, receiveAll, run, text, waitsIn } from "./sockets.ts"
 
 type Ends = readonly [ByteStream.ByteStream, ByteStream.ByteStream]
 
@@ -15,28 +15,13 @@ const kinds: ReadonlyArray<readonly [kind: string, pair: Effect.Effect<Ends, any
   ["lock-step memory", MemoryStream.lockstepPair({ name: "left" })]
 ]
 
-const megabyte = 1 << 20
-
-/** Bytes that tell where they belong: none is like one a little further on. */
-const numbered = (length: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let i = 0; i < length; i++) bytes[i] = i * 2654435761 >>> 24
-  return bytes
-}
-
 const sendAll = (stream: ByteStream.ByteStream, bytes: Buffer) =>
   Effect.gen(function*() {
     for (let at = 0, size = 1; at < bytes.length; at += size, size = size * 3 % 100_003) yield* stream.send(bytes.subarray(at, at + size))
     yield* stream.sendEof
   })
 
-const receiveAll = (stream: ByteStream.ByteStream) => Effect.map(Stream.runCollect(stream.chunks), (chunks) => Buffer.concat(chunks))
-
 const receiveText = (stream: ByteStream.ByteStream, length: number) => Effect.map(stream.receiveExactly(length), (bytes) => text(Option.getOrThrow(bytes)))
-
-const waitsIn = (words: string) => Effect.gen(function*() {
-  while (!TaskTree.toText(yield* TaskTree.now).includes(words)) yield* Effect.sleep(1)
-})
 
 for (const [kind, pair] of kinds) {
   describe(`ByteStream.copy over ${kind}`, () => {
@@ -44,14 +29,13 @@ for (const [kind, pair] of kinds) {
       run(Effect.gen(function*() {
         const [client, near] = yield* pair
         const [far, server] = yield* pair
-        const bytes = numbered(4 * megabyte)
-        const [, , , back, , echoed] = yield* Effect.all([
-          sendAll(client, bytes),
+        const bytes = numbered(0, 4 * megabyte)
+        const [back, echoed] = yield* Effect.all([
+          receiveAll(client),
+          Effect.tap(ByteStream.copy(server, server), () => server.sendEof),
           Effect.tap(ByteStream.copy(near, far), () => far.sendEof),
           Effect.tap(ByteStream.copy(far, near), () => near.sendEof),
-          receiveAll(client),
-          Effect.void,
-          Effect.tap(ByteStream.copy(server, server), () => server.sendEof)
+          sendAll(client, bytes)
         ], { concurrency: "unbounded" })
         assert.isTrue(back.equals(bytes))
         assert.strictEqual(echoed, bytes.length)
@@ -75,7 +59,7 @@ for (const [kind, pair] of kinds) {
       run(Effect.gen(function*() {
         const [client, near] = yield* pair
         const [far, server] = yield* pair
-        const bytes = numbered(32 * megabyte)
+        const bytes = numbered(0, 32 * megabyte)
         yield* Nursery.open((n) => Effect.gen(function*() {
           let sent = 0
           yield* n.startSoon(Effect.gen(function*() {
@@ -131,7 +115,7 @@ for (const [kind, pair] of kinds) {
         const [client, near] = yield* pair
         const [far] = yield* pair
         yield* Nursery.open((n) => Effect.gen(function*() {
-          const flood = yield* n.startSoon(Effect.ignore(Effect.forever(client.send(numbered(megabyte)))))
+          const flood = yield* n.startSoon(Effect.ignore(Effect.forever(client.send(numbered(0, megabyte)))))
           const copying = yield* n.startSoon(Effect.flip(ByteStream.copy(near, far)), { name: "copy" })
           yield* waitsIn("copy (sending to")
           yield* far.abort

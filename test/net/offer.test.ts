@@ -1,15 +1,10 @@
 /** Sending without waiting: `Connection.offerUnsafe`, on every kind of connection. */
-import { Deferred, Effect, Fiber, Option, Stream } from "effect"
+import { Deferred, Effect, Fiber, Option } from "effect"
 import { Nursery } from "effect-nursery"
 import { Tcp } from "effect-nursery/net"
-import type { Connection } from "effect-nursery/net/Network"
 import { SimulatedNetwork, VirtualClock } from "effect-nursery/testing"
 import { assert, describe, it } from "vitest"
-import { pairs, run, text, until } from "./sockets.ts"
-
-const megabyte = 1 << 20
-
-const all = (connection: Connection) => Effect.map(Stream.runCollect(connection.chunks), (chunks) => Buffer.concat(chunks))
+import { megabyte, pairs, receiveAll, run, text, until } from "./sockets.ts"
 
 for (const [kind, pair] of pairs) {
   describe(`Connection.offerUnsafe over ${kind}`, () => {
@@ -22,7 +17,7 @@ for (const [kind, pair] of pairs) {
         assert.isNumber(here.offerUnsafe(""))
         yield* here.send("four")
         yield* here.sendEof
-        assert.strictEqual((yield* all(there)).toString("utf8"), "one two drei: Grüße four")
+        assert.strictEqual((yield* receiveAll(there)).toString("utf8"), "one two drei: Grüße four")
       })))
 
     it("tells how much the system has not taken, which falls to nothing when the peer reads", () =>

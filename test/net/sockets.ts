@@ -3,8 +3,9 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Effect, type Scope } from "effect"
-import type { Errors } from "effect-nursery"
+import { Effect, type Scope, Stream } from "effect"
+import { type Errors, TaskTree } from "effect-nursery"
+import type { ByteStream } from "effect-nursery/net/ByteStream"
 import { type Address, type Connection, Network, type TcpAddress, type UnixAddress } from "effect-nursery/net/Network"
 import { Authority } from "./certificates.ts"
 import { connectedPair } from "./pairs.ts"
@@ -34,6 +35,23 @@ const tlsPair: Pair = Effect.flatMap(Network, (network) =>
 
 /** The two ends of one connection, of each kind. */
 export const pairs: ReadonlyArray<readonly [kind: "tcp" | "tls" | "unix", Pair]> = [["tcp", tcpPair], ["tls", tlsPair], ["unix", unixPair]]
+
+export const megabyte = 1 << 20
+
+/** Bytes that tell where they belong: none is like one a little further on. */
+export const numbered = (from: number, length: number): Buffer => {
+  const bytes = Buffer.allocUnsafe(length)
+  for (let i = 0; i < length; i++) bytes[i] = (from + i) * 2654435761 >>> 24
+  return bytes
+}
+
+/** Everything up to the end. */
+export const receiveAll = (stream: ByteStream) => Effect.map(Stream.runCollect(stream.chunks), (chunks) => Buffer.concat(chunks))
+
+/** Waits until the task tree says so, such as that somebody waits. */
+export const waitsIn = (words: string) => Effect.gen(function*() {
+  while (!TaskTree.toText(yield* TaskTree.now).includes(words)) yield* Effect.sleep(1)
+})
 
 /** Waits for a fact about the outside world, of which nobody tells. The test's own time limit is the bound. */
 export const until = (isSo: () => boolean): Effect.Effect<void> =>

@@ -2,9 +2,9 @@
  * Bytes that go from one stream to another without waking anybody for each piece.
  *
  * A task that receives and sends in a loop is resumed for every piece, which is a tenth
- * to a quarter of the price of a small one. Here it waits once: what comes is sent in the step that
- * would have woken it, and it is woken when the other side does not keep up, when a
- * send is refused, and at the end.
+ * to a quarter of the price of a small one. Here it waits once: what comes is sent in
+ * the step that would have woken it, and it is woken when the other side does not keep
+ * up, when a send is refused, and at the end.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -54,11 +54,11 @@ class Forward implements Take {
 }
 
 /** Sends to `to` what comes from `from`, until its end. The number of bytes; it fails as the streams do. */
-export const copying = (from: Origin, to: Target): Effect.Effect<number, any> =>
+export const forward = (from: Origin, to: Target): Effect.Effect<number, any> =>
   Effect.suspend(() => {
-    const forward = new Forward(to)
-    const some = Effect.flatten(from[taking](forward) as Effect.Effect<AnyEffect, any>)
-    const goOn: Effect.Effect<number, any> = Effect.flatMap(some, () => forward.isOver ? Effect.succeed(forward.bytes) : goOn)
+    const take = new Forward(to)
+    const some = Effect.flatten(from[taking](take) as Effect.Effect<AnyEffect, any>)
+    const goOn: Effect.Effect<number, any> = Effect.flatMap(some, () => take.isOver ? Effect.succeed(take.bytes) : goOn)
     return goOn
   })
 
